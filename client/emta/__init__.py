@@ -1,0 +1,1 @@
+"""emta: what Campaign installs to speak to the open Enhanced MTA."""
