@@ -1,0 +1,83 @@
+"""What the commands share: where the services are, how to speak, how to stop."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+from collections.abc import Coroutine
+from typing import Any, NoReturn
+
+import grpc
+from google.protobuf.json_format import MessageToDict
+from google.protobuf.message import Message
+from pydantic import Field, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+from rich.console import Console
+
+from emta.client import Client
+from emta.problems import Problem
+
+# Bad input: the caller must change something. 1 is for what went wrong on the way.
+EXIT_BAD_INPUT = 2
+EXIT_FAILED = 1
+
+_BAD_INPUT = frozenset(
+    {
+        grpc.StatusCode.INVALID_ARGUMENT,
+        grpc.StatusCode.NOT_FOUND,
+        grpc.StatusCode.FAILED_PRECONDITION,
+        grpc.StatusCode.UNIMPLEMENTED,
+    }
+)
+
+out = Console(highlight=False)
+
+
+class ClientSettings(BaseSettings):
+    """Where the services are."""
+
+    model_config = SettingsConfigDict(env_prefix="EMTA_CLIENT_")
+
+    relay: str = Field("localhost:50051", description="Relay, host:port.")
+    feedback: str = Field("localhost:50054", description="Feedback, host:port.")
+    bounce: str = Field("localhost:50053", description="Bounce, host:port.")
+
+
+def client() -> Client:
+    """Open the client that the environment asks for."""
+    try:
+        settings = ClientSettings()
+    except ValidationError as error:
+        bad_input(str(error).splitlines()[0])
+    return Client(settings.relay, settings.feedback, settings.bounce)
+
+
+def run(command: Coroutine[Any, Any, int | None]) -> None:
+    """Run a command to its end; its result is the exit code."""
+    raise SystemExit(asyncio.run(command) or 0)
+
+
+def bad_input(message: str) -> NoReturn:
+    """Say in one line what is wrong with the input, and stop."""
+    print(f"emta: {message}", file=sys.stderr)
+    raise SystemExit(EXIT_BAD_INPUT)
+
+
+def stop(problem: Problem) -> NoReturn:
+    """Say a Problem in one line, and stop."""
+    field = f"{problem.field}: " if problem.field else ""
+    print(f"emta: {field}{problem.message} ({problem.reason})", file=sys.stderr)
+    raise SystemExit(EXIT_BAD_INPUT if problem.code in _BAD_INPUT else EXIT_FAILED)
+
+
+def as_dict(message: Message) -> dict[str, Any]:
+    """Give a protobuf message as plain data, its fields named as in the contract."""
+    fields: dict[str, Any] = MessageToDict(message, preserving_proto_field_name=True)
+    return fields
+
+
+def print_json(kind: str, message: Message | dict[str, Any]) -> None:
+    """Print one JSON line: {"<kind>": {...}}."""
+    fields = as_dict(message) if isinstance(message, Message) else message
+    print(json.dumps({kind: fields}, ensure_ascii=False), flush=True)

@@ -1,0 +1,140 @@
+"""`emta watch`, `emta log`, `emta kpis`: what became of a delivery."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from typing import Annotated
+
+import typer
+from rich.console import Group
+from rich.live import Live
+from rich.text import Text
+
+from emta.cli import tables, words
+from emta.cli.console import as_dict, bad_input, client, out, print_json, run
+from emta.client import Client
+from emta.feedback.v1.log_pb2 import LogEntry, LogEvent, LogStatus
+
+Delivery = Annotated[str, typer.Argument(help="Identifier of the delivery.", show_default=False)]
+Json = Annotated[bool, typer.Option("--json", help="JSON lines, for machines.")]
+
+_REFRESH_SECONDS = 0.5
+_RECENT_EVENTS = 8
+# A log of a million rows is for `--json` and a file, not for a terminal's table.
+_TABLE_ROWS = 200
+
+
+def watch(
+    delivery: Delivery,
+    json: Json = False,
+    cursor: Annotated[
+        str, typer.Option(help="With --json: resume after the event that had this cursor.")
+    ] = "",
+) -> None:
+    """Follow a delivery live until nothing is in flight.
+
+    \b
+    emta watch spring-sale
+    emta watch spring-sale --json | jq .event.outcome.message_id
+    """
+    run(_watch(delivery, json, cursor))
+
+
+async def _watch(delivery: str, json: bool, cursor: str) -> None:
+    async with client() as connection:
+        if json:
+            async for event in connection.watch(delivery, cursor=cursor, stop_when_done=True):
+                print_json("event", event)
+            return
+        await connection.kpis(delivery)  # an unknown delivery is an error, not an empty table
+        try:
+            await follow(connection, delivery)
+        except asyncio.CancelledError:
+            detached(delivery)
+
+
+async def follow(connection: Client, delivery: str) -> None:
+    """Show the live table of a delivery until it is done, then its report."""
+    recent: deque[LogEvent] = deque(maxlen=_RECENT_EVENTS)
+
+    async def gather() -> None:
+        async for event in connection.watch(delivery, stop_when_done=True):
+            recent.append(event)
+
+    gathering = asyncio.create_task(gather())
+    try:
+        with Live(console=out, auto_refresh=False, transient=True) as live:
+            while not gathering.done():
+                kpis = await connection.kpis(delivery)
+                lines = [tables.event_line(event) for event in recent]
+                hint = Text("Ctrl-C detaches; the delivery goes on.", style="dim")
+                live.update(Group(tables.status_table(kpis), *lines, hint), refresh=True)
+                await asyncio.wait({gathering}, timeout=_REFRESH_SECONDS)
+        await gathering
+    finally:
+        gathering.cancel()
+    out.print(tables.kpi_report(await connection.kpis(delivery)))
+
+
+def detached(delivery: str) -> None:
+    """Say that the delivery goes on, and how to come back."""
+    out.print(f"Detached. The delivery goes on; come back with: [bold]emta watch {delivery}[/]")
+
+
+def log(
+    delivery: Delivery,
+    status: Annotated[
+        list[str], typer.Option(help="Only rows in this status: taken, sent, failed, cancelled.")
+    ] = [],  # noqa: B006 -- Typer reads the default, nobody changes it
+    message: Annotated[list[str], typer.Option(help="Only this message.")] = [],  # noqa: B006
+    json: Json = False,
+) -> None:
+    """List the delivery log: every message and where it stands.
+
+    \b
+    emta log spring-sale --status failed
+    emta log spring-sale --json > log.jsonl
+    """
+    statuses = []
+    for name in status:
+        if name.lower() not in words.STATUS_BY_NAME:
+            bad_input(f"--status {name}: one of {', '.join(words.STATUS_BY_NAME)}")
+        statuses.append(words.STATUS_BY_NAME[name.lower()])
+    run(_log(delivery, statuses, message, json))
+
+
+async def _log(delivery: str, statuses: list[LogStatus], messages: list[str], json: bool) -> None:
+    async with client() as connection:
+        rows: list[LogEntry] = []
+        async for entry in connection.logs(delivery, statuses=statuses, message_ids=messages):
+            if json:
+                print_json("entry", entry)
+            elif len(rows) == _TABLE_ROWS:
+                break
+            else:
+                rows.append(entry)
+        if json:
+            return
+        out.print(tables.log_table(rows))
+        if len(rows) == _TABLE_ROWS:
+            out.print(f"The first {_TABLE_ROWS} rows; --json gives them all.")
+
+
+def kpis(delivery: Delivery, json: Json = False) -> None:
+    """Show the figures of a delivery, exact at this moment.
+
+    \b
+    emta kpis spring-sale
+    emta kpis spring-sale --json | jq .kpis.success_percent
+    """
+    run(_kpis(delivery, json))
+
+
+async def _kpis(delivery: str, json: bool) -> None:
+    async with client() as connection:
+        figures = await connection.kpis(delivery)
+    if json:
+        print_json("kpis", as_dict(figures))
+    else:
+        out.print(tables.kpi_report(figures))

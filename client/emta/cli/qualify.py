@@ -1,0 +1,93 @@
+"""`emta qualify`: what a receiver's reply means."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from emta.bounce.v1.qualification_pb2 import Cause, Disposition, Qualification, Scope
+from emta.bounce.v1.smtp_reply_pb2 import SmtpPhase, SmtpReply
+from emta.cli import words
+from emta.cli.console import bad_input, client, out, print_json, run, stop
+from emta.problems import Problem
+
+# RFC 5321 section 4.2 (code, separator, text) and RFC 2034 (the enhanced code leads the text).
+_REPLY = re.compile(
+    r"(?P<code>[2-5]\d\d)[ -]?(?:(?P<enhanced>[245]\.\d{1,3}\.\d{1,3})\s*)?(?P<text>.*)", re.S
+)
+_PHASES = {
+    name.removeprefix("SMTP_PHASE_").lower(): name
+    for name, value in SmtpPhase.items()
+    if value != SmtpPhase.SMTP_PHASE_UNSPECIFIED
+}
+
+
+def qualify(
+    reply: Annotated[
+        str, typer.Argument(help="The reply as the server sent it.", show_default=False)
+    ],
+    phase: Annotated[
+        str, typer.Option(help=f"Where it came: {', '.join(_PHASES)}. Empty: not known.")
+    ] = "",
+    mx: Annotated[str, typer.Option(help="Host name of the server that sent it.")] = "",
+    json: Annotated[bool, typer.Option("--json", help="JSON, for machines.")] = False,
+) -> None:
+    """Say what a receiver's reply means, in Campaign's terms.
+
+    \b
+    emta qualify "550 5.1.1 User unknown"
+    emta qualify "452 4.2.2 Mailbox full" --phase rcpt
+    """
+    if phase and phase not in _PHASES:
+        bad_input(f"--phase {phase}: one of {', '.join(_PHASES)}")
+    parsed = _REPLY.fullmatch(reply.strip())
+    if parsed is None:
+        bad_input('REPLY: starts with a code from 200 to 599, as in "550 5.1.1 User unknown"')
+    run(
+        _qualify(
+            SmtpReply(
+                phase=_PHASES.get(phase),
+                code=int(parsed["code"]),
+                enhanced_code=parsed["enhanced"] or "",
+                text=parsed["text"],
+                mx_host=mx,
+            ),
+            json,
+        )
+    )
+
+
+async def _qualify(reply: SmtpReply, json: bool) -> None:
+    async with client() as connection:
+        (result,) = await connection.qualify([reply])
+    if result.WhichOneof("result") == "error":
+        stop(Problem.from_status(result.error))
+    if json:
+        print_json("qualification", result.qualification)
+    else:
+        out.print(_table(result.qualification))
+
+
+def _table(meaning: Qualification) -> Table:
+    table = Table(show_header=False)
+    campaign = (
+        f" (Campaign's {meaning.campaign_reason})" if meaning.HasField("campaign_reason") else ""
+    )
+    table.add_row("Type", f"[bold]{words.failure_type(meaning.type)}[/]")
+    table.add_row("Reason", f"[bold]{words.reason(meaning.reason)}[/]{campaign}")
+    table.add_row("Bounce code", words.bounce_code(meaning.bounce_code))
+    table.add_row(
+        "Disposition", words.enum_words(Disposition.Name(meaning.disposition), "DISPOSITION_")
+    )
+    if meaning.cause:
+        table.add_row("Cause", words.enum_words(Cause.Name(meaning.cause), "CAUSE_"))
+    if meaning.scope:
+        table.add_row("Scope", words.enum_words(Scope.Name(meaning.scope), "SCOPE_"))
+    if meaning.HasField("wait_hint"):
+        table.add_row("Stated wait", f"{meaning.wait_hint.ToTimedelta()}")
+    table.add_row("Rule", meaning.rule_id)
+    table.add_row("Normalised text", meaning.normalized_text)
+    return table

@@ -1,0 +1,174 @@
+"""What a delivery looks like on a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+
+from google.protobuf.timestamp_pb2 import Timestamp
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from emta.bounce.v1.smtp_reply_pb2 import SmtpReply
+from emta.cli import words
+from emta.feedback.v1.delivery_pb2 import DeliveryKpis
+from emta.feedback.v1.log_pb2 import LogEntry, LogEvent, LogStatus
+
+
+def moment(time: Timestamp) -> str:
+    """Local time of day of a timestamp."""
+    return datetime.fromtimestamp(time.ToNanoseconds() / 1e9, UTC).astimezone().strftime("%H:%M:%S")
+
+
+def reply_line(reply: SmtpReply) -> str:
+    """A reply in one line: "550 5.1.1 No such user"."""
+    code = str(reply.code) if reply.code else ""
+    text = reply.text.replace("\n", " ")
+    return " ".join(part for part in (code, reply.enhanced_code, text) if part)
+
+
+def _share(count: int, total: int) -> str:
+    return f"{100 * count / total:.1f} %" if total else ""
+
+
+def success(kpis: DeliveryKpis) -> str:
+    """Campaign's Success: a number always, a percentage from the first success on."""
+    if not kpis.HasField("success_percent"):
+        return "-"
+    return f"{kpis.success_percent:.1f} %"
+
+
+def status_table(kpis: DeliveryKpis) -> Table:
+    """The delivery by status: what adds up to the messages to deliver."""
+    name = kpis.delivery.label or kpis.delivery_id
+    table = Table(title=f"Delivery {name}", title_justify="left", min_width=64)
+    table.add_column("Status")
+    table.add_column("Messages", justify="right")
+    table.add_column("of all", justify="right")
+    rows = [
+        ("Pending", "", kpis.pending),
+        (words.STATUS[LogStatus.LOG_STATUS_TAKEN_INTO_ACCOUNT], "yellow", kpis.in_flight),
+        ("Sent", "green", kpis.sent),
+        ("Failed", "red", kpis.failed),
+        ("Delivery cancelled", "", kpis.cancelled),
+    ]
+    for label, style, count in rows:
+        table.add_row(
+            label, f"{count:,}", _share(count, kpis.to_deliver), style=style if count else "dim"
+        )
+    table.add_section()
+    table.add_row("To deliver", f"{kpis.to_deliver:,}", "")
+    table.add_row("[bold]Success[/]", f"[bold]{kpis.sent:,}[/]", f"[bold]{success(kpis)}[/]")
+    return table
+
+
+def _failure_table(kpis: DeliveryKpis) -> Table:
+    table = Table(title="Why messages failed", title_justify="left", min_width=64)
+    for column in ("Type", "Reason", "Bounce code"):
+        table.add_column(column)
+    table.add_column("Messages", justify="right")
+    table.add_column("of failed", justify="right")
+    for row in kpis.failures:
+        table.add_row(
+            words.failure_type(row.type),
+            words.reason(row.reason),
+            words.bounce_code(row.bounce_code),
+            f"{row.count:,}",
+            _share(row.count, kpis.failed),
+        )
+    return table
+
+
+def _domain_table(kpis: DeliveryKpis) -> Table:
+    table = Table(title="By recipient domain", title_justify="left", min_width=64)
+    table.add_column("Domain")
+    for column in ("Accepted", "In flight", "Sent", "Failed", "Success"):
+        table.add_column(column, justify="right")
+    for row in kpis.domains:
+        counts = [f"{count:,}" for count in (row.accepted, row.in_flight, row.sent, row.failed)]
+        table.add_row(row.domain or "(others)", *counts, _share(row.sent, row.accepted))
+    return table
+
+
+def _remarks(kpis: DeliveryKpis) -> Iterable[str]:
+    if kpis.deferred:
+        yield f"{kpis.deferred:,} of those in flight were refused for now and will be retried."
+    if kpis.over_announced:
+        yield "More messages were accepted than announced: the number to deliver was raised."
+    if kpis.possible_duplicates:
+        yield (
+            f"{kpis.possible_duplicates:,} attempts lost the connection after the final dot and "
+            "were repeated: their receivers may have the message twice."
+        )
+    if kpis.presumed:
+        yield f"{kpis.presumed:,} are Sent by presumption: no answer came to the final dot."
+    if kpis.complaints:
+        yield f"{kpis.complaints:,} spam complaints (a complaint changes no status)."
+
+
+def kpi_report(kpis: DeliveryKpis) -> RenderableType:
+    """All figures of a delivery."""
+    parts: list[RenderableType] = [status_table(kpis)]
+    if kpis.failures:
+        parts.append(_failure_table(kpis))
+    if kpis.domains:
+        parts.append(_domain_table(kpis))
+    compat = kpis.compat
+    parts.append(
+        Text(
+            f"Campaign's report formulas: success {compat.success:,}, hard {compat.hard:,}, "
+            f"soft {compat.soft:,}, other {compat.other:,}.",
+            style="dim",
+        )
+    )
+    parts.extend(Text(remark) for remark in _remarks(kpis))
+    return Group(*parts)
+
+
+def event_line(event: LogEvent) -> Text:
+    """One entry of the ledger in one line."""
+    outcome = event.outcome
+    kind = outcome.WhichOneof("event") or ""
+    detail = getattr(outcome, kind) if kind else None
+    line = Text(f"{moment(outcome.event_time)}  ", style="dim", no_wrap=True, overflow="ellipsis")
+    label = "Taken into account" if kind == "taken_into_account" else words.enum_words(kind, "")
+    style = words.STATUS_STYLE.get(event.status_after, "")
+    line.append(f"{label.capitalize():<19}", style=style)
+    line.append(f"{outcome.message_id:<8} ")
+    if kind in ("deferral", "failure", "async_bounce") and detail is not None:
+        meaning = detail.qualification
+        line.append(f"{words.failure_type(meaning.type)} / {words.reason(meaning.reason)}: ")
+        line.append(reply_line(detail.reply), style="dim")
+    elif kind == "sent":
+        line.append(
+            f"{outcome.sent.mx_host} {outcome.sent.tls_version or 'plain text'}", style="dim"
+        )
+    return line
+
+
+def log_table(entries: Iterable[LogEntry]) -> Table:
+    """Rows of the delivery log."""
+    table = Table(title_justify="left")
+    table.add_column("Message", no_wrap=True)
+    table.add_column("Recipient", overflow="fold")
+    table.add_column("Status")
+    table.add_column("Type / Reason")
+    table.add_column("Code", justify="right")
+    table.add_column("Retries", justify="right")
+    table.add_column("Last reply", overflow="fold")
+    for entry in entries:
+        kind = words.failure_type(entry.failure_type)
+        meaning = f"{kind} / {words.reason(entry.failure_reason)}" if kind else ""
+        table.add_row(
+            Text(entry.message_id),
+            Text(entry.recipient),
+            Text(
+                words.STATUS.get(entry.status, ""), style=words.STATUS_STYLE.get(entry.status, "")
+            ),
+            meaning,
+            str(int(entry.bounce_code)) if entry.bounce_code else "",
+            str(entry.retry_count),
+            Text(reply_line(entry.last_reply)),
+        )
+    return table

@@ -1,0 +1,212 @@
+"""A thin asynchronous client of emta: submit messages, follow their delivery, read the figures.
+
+    async with Client() as client:
+        await client.open_delivery("spring-sale", to_deliver=2)
+        async for result in client.submit(messages):
+            ...
+        await client.close_delivery("spring-sale")
+        async for event in client.watch("spring-sale", stop_when_done=True):
+            ...
+
+Every method raises emta.problems.Problem and nothing else of gRPC.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterable, Sequence
+from datetime import timedelta
+from types import TracebackType
+from typing import TYPE_CHECKING
+
+import grpc
+
+from emta.bounce.v1.bounce_service_pb2 import (
+    QualifyRepliesItem,
+    QualifyRepliesRequest,
+    QualifyRepliesResult,
+)
+from emta.bounce.v1.bounce_service_pb2_grpc import BounceServiceStub
+from emta.bounce.v1.smtp_reply_pb2 import SmtpReply
+from emta.channel import connect
+from emta.feedback.v1.delivery_pb2 import Delivery, DeliveryKpis
+from emta.feedback.v1.feedback_service_pb2 import (
+    CloseDeliveryRequest,
+    GetDeliveryKpisRequest,
+    ListLogsRequest,
+    OpenDeliveryRequest,
+    WatchLogsRequest,
+)
+from emta.feedback.v1.feedback_service_pb2_grpc import FeedbackServiceStub
+from emta.feedback.v1.log_pb2 import LogEntry, LogEvent, LogStatus
+from emta.problems import Problem
+from emta.relay.v1.message_pb2 import Message
+from emta.relay.v1.relay_service_pb2 import SubmitResult
+from emta.relay.v1.relay_service_pb2_grpc import RelayServiceStub
+from emta.submission import Submission
+
+if TYPE_CHECKING:
+    from emta.feedback.v1.feedback_service_pb2_grpc import FeedbackServiceAsyncStub
+
+# A service that restarts is back within seconds; a client that waits a minute has waited enough.
+_PATIENCE_SECONDS = 60.0
+_CALL_SECONDS = 30.0
+_TRANSIENT = frozenset({grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.RESOURCE_EXHAUSTED})
+
+
+class Client:
+    """Connections to the Relay, Feedback and Bounce, opened when first used."""
+
+    def __init__(
+        self,
+        relay: str = "localhost:50051",
+        feedback: str = "localhost:50054",
+        bounce: str = "localhost:50053",
+    ) -> None:
+        self._targets = {"Relay": relay, "Feedback": feedback, "Bounce": bounce}
+        self._channels: dict[str, grpc.aio.Channel] = {}
+
+    async def __aenter__(self) -> Client:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        for channel in self._channels.values():
+            await channel.close()
+        self._channels.clear()
+
+    def _channel(self, service: str) -> grpc.aio.Channel:
+        if service not in self._channels:
+            self._channels[service] = connect(self._targets[service])
+        return self._channels[service]
+
+    def _problem(self, service: str, error: grpc.aio.AioRpcError) -> Problem:
+        problem = Problem.from_rpc_error(error)
+        if problem.code is not grpc.StatusCode.UNAVAILABLE or problem.metadata:
+            return problem
+        target = self._targets[service]
+        return Problem(
+            problem.code,
+            problem.reason,
+            f"{service} at {target} does not answer: {problem.message}",
+            retry_after=problem.retry_after,
+        )
+
+    @property
+    def _feedback(self) -> FeedbackServiceAsyncStub:
+        return FeedbackServiceStub(self._channel("Feedback"))
+
+    async def open_delivery(
+        self,
+        delivery_id: str,
+        *,
+        label: str = "",
+        to_deliver: int | None = None,
+        validity: timedelta | None = None,
+    ) -> Delivery:
+        """Announce a delivery (idempotent). `to_deliver` None: the count is not known."""
+        request = OpenDeliveryRequest(delivery_id=delivery_id, label=label, to_deliver=to_deliver)
+        if validity is not None:
+            request.validity.FromTimedelta(validity)
+        try:
+            answer = await self._feedback.OpenDelivery(request, timeout=_CALL_SECONDS)
+        except grpc.aio.AioRpcError as error:
+            raise self._problem("Feedback", error) from None
+        return answer.delivery
+
+    async def close_delivery(self, delivery_id: str) -> int:
+        """Say that nothing more comes; gives how many announced messages count as cancelled now."""
+        request = CloseDeliveryRequest(delivery_id=delivery_id)
+        try:
+            answer = await self._feedback.CloseDelivery(request, timeout=_CALL_SECONDS)
+        except grpc.aio.AioRpcError as error:
+            raise self._problem("Feedback", error) from None
+        return answer.cancelled
+
+    async def submit(self, messages: Iterable[Message]) -> AsyncIterator[SubmitResult]:
+        """Submit messages in batches; yields one result per message as the Relay answers.
+
+        What was not answered when a connection broke, or was put off by back pressure, is
+        submitted again: the Relay knows messages by their ids and sends none twice. Gives up when
+        nothing moves for a minute.
+        """
+        submission = Submission(RelayServiceStub(self._channel("Relay")), messages)
+        try:
+            async for result in submission.results():
+                yield result
+        except grpc.aio.AioRpcError as error:
+            raise self._problem("Relay", error) from None
+
+    async def watch(
+        self, delivery_id: str = "", *, cursor: str = "", stop_when_done: bool = False
+    ) -> AsyncIterator[LogEvent]:
+        """Follow the ledger from `cursor` (empty: from the beginning), over reconnections.
+
+        Every event carries the cursor to resume after it. Ends only with `stop_when_done`: when
+        nothing of the delivery is in flight or pending.
+        """
+        waited = 0.0
+        while True:
+            request = WatchLogsRequest(
+                delivery_id=delivery_id, cursor=cursor, stop_when_done=stop_when_done
+            )
+            try:
+                async for response in self._feedback.WatchLogs(request):
+                    waited = 0.0
+                    for event in response.events:
+                        cursor = event.cursor
+                        yield event
+            except grpc.aio.AioRpcError as error:
+                if error.code() not in _TRANSIENT or waited >= _PATIENCE_SECONDS:
+                    raise self._problem("Feedback", error) from None
+                waited += 1.0
+                await asyncio.sleep(1.0)
+                continue
+            # A service that drains ends its streams properly too: only "done" is the end.
+            if stop_when_done:
+                return
+
+    async def logs(
+        self,
+        delivery_id: str,
+        *,
+        statuses: Sequence[LogStatus] = (),
+        message_ids: Sequence[str] = (),
+    ) -> AsyncIterator[LogEntry]:
+        """Give the rows of a delivery's log, page by page, in order of acceptance."""
+        request = ListLogsRequest(
+            delivery_id=delivery_id, statuses=statuses, message_ids=message_ids, page_size=500
+        )
+        while True:
+            try:
+                page = await self._feedback.ListLogs(request, timeout=_CALL_SECONDS)
+            except grpc.aio.AioRpcError as error:
+                raise self._problem("Feedback", error) from None
+            for entry in page.entries:
+                yield entry
+            if not page.next_page_token:
+                return
+            request.page_token = page.next_page_token
+
+    async def kpis(self, delivery_id: str) -> DeliveryKpis:
+        """Give the figures of a delivery, exact at this moment."""
+        request = GetDeliveryKpisRequest(delivery_id=delivery_id)
+        try:
+            answer = await self._feedback.GetDeliveryKpis(request, timeout=_CALL_SECONDS)
+        except grpc.aio.AioRpcError as error:
+            raise self._problem("Feedback", error) from None
+        return answer.kpis
+
+    async def qualify(self, replies: Iterable[SmtpReply]) -> list[QualifyRepliesResult]:
+        """Say what receivers' replies mean, one result per reply (at most 1,000)."""
+        request = QualifyRepliesRequest(items=[QualifyRepliesItem(reply=r) for r in replies])
+        stub = BounceServiceStub(self._channel("Bounce"))
+        try:
+            answer = await stub.QualifyReplies(request, timeout=_CALL_SECONDS)
+        except grpc.aio.AioRpcError as error:
+            raise self._problem("Bounce", error) from None
+        return list(answer.results)

@@ -1,0 +1,143 @@
+"""Submitting many messages over one stream: batches, a window, and what to do when it breaks."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator, Iterable, Iterator
+from typing import TYPE_CHECKING
+
+import grpc
+
+from emta.problems import Problem
+from emta.relay.v1.message_pb2 import Message
+from emta.relay.v1.relay_service_pb2 import (
+    SubmitMessagesRequest,
+    SubmitMessagesResponse,
+    SubmitResult,
+)
+
+if TYPE_CHECKING:
+    from emta.relay.v1.relay_service_pb2_grpc import RelayServiceAsyncStub
+
+# The contract's batch limits (SubmitMessagesRequest).
+BATCH_MESSAGES = 100
+BATCH_BYTES = 1024 * 1024
+
+# Batches on the way at once: enough to keep the Relay busy while an answer travels back.
+_WINDOW = 4
+_PATIENCE_SECONDS = 60.0
+_FIRST_WAIT_SECONDS = 0.25
+_LONGEST_WAIT_SECONDS = 5.0
+_TRANSIENT = frozenset({grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.RESOURCE_EXHAUSTED})
+
+_Call = grpc.aio.StreamStreamCall[SubmitMessagesRequest, SubmitMessagesResponse]
+
+
+def batches(messages: Iterable[Message]) -> Iterator[list[Message]]:
+    """Cut `messages` into batches within the contract's limits; a larger one travels alone."""
+    batch: list[Message] = []
+    size = 0
+    for message in messages:
+        if batch and (len(batch) == BATCH_MESSAGES or size + len(message.content) > BATCH_BYTES):
+            yield batch
+            batch, size = [], 0
+        batch.append(message)
+        size += len(message.content)
+    if batch:
+        yield batch
+
+
+class Submission:
+    """One run over `messages`; `results()` yields an answer per message, in no promised order."""
+
+    def __init__(self, relay: RelayServiceAsyncStub, messages: Iterable[Message]) -> None:
+        self._relay = relay
+        self._source = batches(messages)
+        self._again: deque[list[Message]] = deque()  # put off by the Relay: to submit once more
+        self._unanswered: deque[list[Message]] = deque()  # written, in order
+        self._stalled_seconds = 0.0
+
+    async def results(self) -> AsyncIterator[SubmitResult]:
+        """Yield the results. Raises AioRpcError when the stream fails for good."""
+        while True:
+            call: _Call = self._relay.SubmitMessages()
+            try:
+                async for result in self._converse(call):
+                    yield result
+                return
+            except grpc.aio.AioRpcError as error:
+                if error.code() not in _TRANSIENT:
+                    raise
+                await self._wait(Problem.from_rpc_error(error).retry_after, error)
+            finally:
+                call.cancel()
+
+    async def _converse(self, call: _Call) -> AsyncIterator[SubmitResult]:
+        for batch in self._unanswered:
+            await _write(call, batch)
+        while await self._fill(call):
+            response = await call.read()
+            if not isinstance(response, SubmitMessagesResponse):
+                # The Relay drains and ended the stream: the rest goes over a new one.
+                raise grpc.aio.AioRpcError(
+                    grpc.StatusCode.UNAVAILABLE,
+                    grpc.aio.Metadata(),
+                    grpc.aio.Metadata(),
+                    "the Relay ended the stream",
+                )
+            batch = self._unanswered.popleft()
+            put_off: list[Message] = []
+            problem: Problem | None = None
+            for message, result in zip(batch, response.results, strict=True):
+                refusal = _put_off(result)
+                if refusal is None:
+                    self._stalled_seconds = 0.0
+                    yield result
+                else:
+                    problem = refusal
+                    put_off.append(message)
+            if problem is not None:
+                self._again.append(put_off)
+                await self._wait(problem.retry_after, problem)
+        await call.done_writing()
+
+    async def _fill(self, call: _Call) -> bool:
+        """Keep the window full; False when everything is answered."""
+        while len(self._unanswered) < _WINDOW:
+            batch = self._again.popleft() if self._again else next(self._source, None)
+            if batch is None:
+                break
+            self._unanswered.append(batch)
+            await _write(call, batch)
+        return bool(self._unanswered)
+
+    async def _wait(self, stated: float | None, error: Exception) -> None:
+        if self._stalled_seconds >= _PATIENCE_SECONDS:
+            raise error
+        wait = min(max(self._stalled_seconds, _FIRST_WAIT_SECONDS), _LONGEST_WAIT_SECONDS)
+        wait = stated if stated is not None else wait
+        self._stalled_seconds += wait
+        await asyncio.sleep(wait)
+
+
+def _put_off(result: SubmitResult) -> Problem | None:
+    """Give why the Relay wants the message again later; None when the result is an answer."""
+    if result.WhichOneof("result") != "error":
+        return None
+    problem = Problem.from_status(result.error)
+    return problem if problem.code in _TRANSIENT else None
+
+
+async def _write(call: _Call, batch: list[Message]) -> None:
+    try:
+        await call.write(SubmitMessagesRequest(messages=batch))
+    except asyncio.InvalidStateError:
+        # The call has ended: its status says why, and comes with the next read.
+        code = await call.code()
+        raise grpc.aio.AioRpcError(
+            code,
+            await call.initial_metadata(),
+            await call.trailing_metadata(),
+            await call.details(),
+        ) from None
