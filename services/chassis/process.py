@@ -1,0 +1,99 @@
+"""The life of a service process: settings, logs, traces, signals, an orderly end."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+from typing import NoReturn, Protocol, TypeVar
+
+from redis.exceptions import RedisError
+
+from emta.problems import Problem
+from services.chassis import logs, telemetry
+from services.chassis.embedded_store import StoreError
+from services.chassis.settings import ServiceSettings, SettingsError, describe, load_settings
+
+EXIT_FAILED = 1
+EXIT_BAD_INPUT = 2
+
+S = TypeVar("S", bound=ServiceSettings)
+
+
+class Running(Protocol):
+    """A service that serves."""
+
+    @property
+    def address(self) -> str:
+        """Where it serves, host:port."""
+        ...
+
+
+App = Callable[[S], AbstractAsyncContextManager[Running]]
+
+
+def main(name: str, settings_class: type[S], app: App[S]) -> NoReturn:
+    """Run the service `name` until SIGTERM or SIGINT; a second one ends it at once."""
+    parser = argparse.ArgumentParser(
+        prog=f"python -m services.{name}",
+        description=f"Run the {name.capitalize()} service.",
+        epilog="settings (environment):\n" + describe(settings_class),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--check", action="store_true", help="read the settings, say ok, and stop")
+    arguments = parser.parse_args()
+    try:
+        settings = load_settings(settings_class)
+    except SettingsError as error:
+        print(f"{name}: {error}", file=sys.stderr)
+        raise SystemExit(EXIT_BAD_INPUT) from None
+    if arguments.check:
+        print("ok")
+        raise SystemExit(0)
+    logs.setup(settings.log_level)
+    provider = telemetry.setup(name)
+    try:
+        run(_serve(name, settings, app))
+    except (StoreError, OSError, RedisError, Problem) as error:
+        print(f"{name}: {error}", file=sys.stderr)
+        raise SystemExit(EXIT_FAILED) from None
+    finally:
+        provider.shutdown()
+    raise SystemExit(0)
+
+
+def run(coroutine: object) -> None:
+    """Run a coroutine on the fastest event loop there is."""
+    try:
+        import uvloop
+    except ImportError:
+        asyncio.run(coroutine)  # type: ignore[arg-type]
+    else:
+        uvloop.run(coroutine)  # type: ignore[arg-type]
+
+
+async def _serve(name: str, settings: S, app: App[S]) -> None:
+    stopping = asyncio.Event()
+    _on_signals(stopping)
+    log = logs.Log(name)
+    async with app(settings) as running:
+        log.info("serving", address=running.address, pid=os.getpid())
+        await stopping.wait()
+        log.info("draining", seconds=settings.drain_seconds)
+    log.info("stopped")
+
+
+def _on_signals(stopping: asyncio.Event) -> None:
+    loop = asyncio.get_running_loop()
+
+    def stop() -> None:
+        if stopping.is_set():
+            os._exit(EXIT_FAILED)
+        stopping.set()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop)

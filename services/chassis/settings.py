@@ -1,0 +1,125 @@
+"""Settings: from the environment only, checked at the start, one clear line when something is wrong."""
+
+from __future__ import annotations
+
+import difflib
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeVar
+
+from pydantic import Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+# Whose names start with EMTA_<OWNER>_. Each owner judges its own; anything else is a slip.
+_OWNERS = (
+    "relay",
+    "signer",
+    "bounce",
+    "feedback",
+    "console",
+    "ingress",
+    "inbound",
+    "client",
+    "demo",
+)
+
+CommaSeparated = Annotated[tuple[str, ...], NoDecode]
+
+
+class SettingsError(Exception):
+    """A setting that does not exist or breaks its rule; the text is one line that names it."""
+
+
+class ServiceSettings(BaseSettings):
+    """What every service can be told. A service's names start with EMTA_<SERVICE>_."""
+
+    model_config = SettingsConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+    listen: str = Field("127.0.0.1:0", description="Address to serve gRPC on, host:port; port 0: any.")
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        "info", description="Least severe log events to write."
+    )
+    reflection: bool = Field(
+        False,
+        description="Serve gRPC reflection, which tells the contract to anybody who can connect.",
+    )
+    trace_ratio: float = Field(
+        0.01,
+        ge=0,
+        le=1,
+        description="Share of the messages to trace that come without a trace context of their own. "
+        "Spans go to OTEL_EXPORTER_OTLP_ENDPOINT, when that is set.",
+    )
+    drain_seconds: float = Field(
+        30.0, ge=0, description="Time to finish what is under way after SIGTERM, seconds."
+    )
+
+
+class StoreSettings(ServiceSettings):
+    """Settings of a service that keeps state."""
+
+    redis_url: SecretStr | None = Field(
+        None,
+        description="Valkey or Redis: redis://, rediss:// or unix://. Empty: an embedded Valkey is "
+        "started, its data in the data folder.",
+    )
+    data_dir: Path = Field(Path("var"), description="Folder of the embedded store's data.")
+    store_timeout_seconds: float = Field(
+        2.0, gt=0, description="Longest wait for an answer of the store, seconds."
+    )
+
+
+S = TypeVar("S", bound=ServiceSettings)
+
+
+def load_settings(cls: type[S], environ: Mapping[str, str] | None = None) -> S:
+    """Read the settings of a service. Raises SettingsError."""
+    environ = os.environ if environ is None else environ
+    prefix = str(cls.model_config["env_prefix"])
+    known = {prefix + name.upper(): name for name in cls.model_fields}
+    values: dict[str, Any] = {}
+    for variable, value in environ.items():
+        if not variable.startswith("EMTA_"):
+            continue
+        if variable in known:
+            values[known[variable]] = value
+        elif variable.startswith(prefix) or variable.split("_")[1].lower() not in _OWNERS:
+            raise SettingsError(_unknown(variable, known))
+    try:
+        return cls.model_validate({**_defaults(cls), **_split(cls, values)})
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = prefix + str(first["loc"][0]).upper() if first["loc"] else prefix.rstrip("_")
+        raise SettingsError(f"{name}: {first['msg']}") from None
+
+
+def _defaults(cls: type[ServiceSettings]) -> dict[str, Any]:
+    return {name: field.get_default(call_default_factory=True) for name, field in cls.model_fields.items()}
+
+
+def _split(cls: type[ServiceSettings], values: dict[str, Any]) -> dict[str, Any]:
+    """Cut comma-separated values; an empty value means the default."""
+    given = {name: value.strip() for name, value in values.items() if value.strip()}
+    for name, value in given.items():
+        if isinstance(cls.model_fields[name].default, tuple):
+            given[name] = tuple(part.strip() for part in value.split(",") if part.strip())
+    return given
+
+
+def _unknown(variable: str, known: Mapping[str, str]) -> str:
+    nearest = difflib.get_close_matches(variable, known, n=1)
+    hint = f"; did you mean {nearest[0]}?" if nearest else ""
+    return f"{variable} is no setting of emta{hint}"
+
+
+def describe(cls: type[ServiceSettings]) -> str:
+    """List the settings of a service with defaults and meanings, for --help."""
+    prefix = str(cls.model_config["env_prefix"])
+    lines = []
+    for name, field in cls.model_fields.items():
+        default = field.get_default(call_default_factory=True)
+        shown = ",".join(default) if isinstance(default, tuple) else default
+        lines.append(f"  {prefix}{name.upper()}" + ("" if shown in (None, "") else f" [{shown}]"))
+        lines.append(f"      {field.description}")
+    return "\n".join(lines)

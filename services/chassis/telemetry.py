@@ -1,0 +1,109 @@
+"""Traces. A message carries its trace context (W3C traceparent) through every batch and every retry.
+
+Spans of one message are opened with `message_span`: a child of the context that the message carries. It
+costs a string comparison where the message is not sampled.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+
+from opentelemetry import trace
+from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import BatchSpanProcessor
+from opentelemetry.trace import (
+    NonRecordingSpan,
+    Span,
+    SpanContext,
+    SpanKind,
+    Status,
+    StatusCode,
+    TraceFlags,
+)
+
+_TRACEPARENT = re.compile(r"00-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-([0-9a-f]{2})")
+_SAMPLED = "-01"
+# A collector that is away may not hold up a stop for longer.
+_FLUSH_MILLIS = 2_000
+
+Attributes = Mapping[str, str | int | float | bool]
+
+
+def is_traceparent(text: str) -> bool:
+    """Whether `text` is a W3C traceparent of version 00 (w3.org/TR/trace-context)."""
+    return _TRACEPARENT.fullmatch(text) is not None
+
+
+def new_traceparent(ratio: float) -> str:
+    """Begin a trace for a message that came without one; sampled with probability `ratio`."""
+    sampled = random.random() < ratio
+    return f"00-{random.getrandbits(128) | 1:032x}-{random.getrandbits(64) | 1:016x}-{int(sampled):02x}"
+
+
+class MessageSpan:
+    """One step of one message. `traceparent` is what to hand on to the next step."""
+
+    __slots__ = ("_span", "traceparent")
+
+    def __init__(self, span: Span | None, traceparent: str) -> None:
+        self._span = span
+        self.traceparent = traceparent
+
+    def set(self, **attributes: str | int | float | bool) -> None:
+        """Add attributes. Never addresses, never secrets."""
+        if self._span is not None:
+            self._span.set_attributes({k.replace("__", "."): v for k, v in attributes.items()})
+
+    def fail(self, reason: str) -> None:
+        """Mark the step as failed."""
+        if self._span is not None:
+            self._span.set_status(Status(StatusCode.ERROR, reason))
+
+
+@contextmanager
+def message_span(
+    service: str,
+    name: str,
+    traceparent: str,
+    attributes: Attributes | None = None,
+    kind: SpanKind = SpanKind.INTERNAL,
+) -> Iterator[MessageSpan]:
+    """Open the span `name` as a child of `traceparent`; free where that is not sampled."""
+    if not traceparent.endswith(_SAMPLED):
+        yield MessageSpan(None, traceparent)
+        return
+    parsed = _TRACEPARENT.fullmatch(traceparent)
+    if parsed is None:
+        yield MessageSpan(None, traceparent)
+        return
+    parent = SpanContext(int(parsed[1], 16), int(parsed[2], 16), True, TraceFlags(TraceFlags.SAMPLED))
+    context = trace.set_span_in_context(NonRecordingSpan(parent))
+    span = trace.get_tracer(f"emta.{service}").start_span(name, context, kind, attributes)
+    own = span.get_span_context()
+    try:
+        yield MessageSpan(span, f"00-{own.trace_id:032x}-{own.span_id:016x}-01")
+    except BaseException as error:
+        span.set_status(Status(StatusCode.ERROR, type(error).__name__))
+        raise
+    finally:
+        span.end()
+
+
+def setup(service: str) -> TracerProvider:
+    """Give the process its tracer provider; exports when OTEL_EXPORTER_OTLP_ENDPOINT is set.
+
+    Sampling is decided where a trace begins: here every child of a sampled parent is recorded.
+    """
+    provider = TracerProvider(resource=Resource.create({"service.name": f"emta-{service}"}))
+    if os.environ.get("OTEL_EXPORTER_OTLP_ENDPOINT"):
+        from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter
+
+        exporter = OTLPSpanExporter(timeout=_FLUSH_MILLIS / 1000)
+        provider.add_span_processor(BatchSpanProcessor(exporter, export_timeout_millis=_FLUSH_MILLIS))
+    trace.set_tracer_provider(provider)
+    return provider

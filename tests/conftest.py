@@ -1,0 +1,47 @@
+"""Fixtures of all tests: one real Valkey for the session, emptied for every test."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+from redis.asyncio import Redis
+
+from services.chassis import store as stores
+from services.chassis.embedded_store import EmbeddedStore
+from tests.support.clock import ManualClock
+from tests.support.debian import require_packages
+
+
+@pytest.fixture(autouse=True)
+def _debian_packages(request: pytest.FixtureRequest) -> None:
+    marker = request.node.get_closest_marker("debian")
+    if marker is not None:
+        require_packages(*marker.args)
+
+
+@pytest.fixture
+def clock() -> ManualClock:
+    return ManualClock()
+
+
+@pytest.fixture(scope="session")
+def store_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """URL of the session's Valkey, which runs beside the tests' event loops."""
+    folder: Path = tmp_path_factory.mktemp("store")
+    loop = asyncio.new_event_loop()
+    embedded = EmbeddedStore(folder)
+    loop.run_until_complete(embedded.__aenter__())
+    yield embedded.url
+    loop.run_until_complete(embedded.__aexit__(None, None, None))
+    loop.close()
+
+
+@pytest.fixture
+async def store(store_url: str) -> AsyncIterator[Redis]:
+    """An empty store."""
+    async with stores.connect(store_url, 5.0) as client:
+        await client.flushall()
+        yield client
