@@ -182,7 +182,7 @@ def _enhanced(patterns: Iterable[str]) -> re.Pattern[str] | None:
 
 
 def _bounce_code(number: int) -> BounceCode:
-    return BounceCode.Value(BounceCode.Name(number))  # type: ignore[return-value, arg-type]
+    return BounceCode.Value(BounceCode.Name(number))  # type: ignore[return-value]
 
 
 def _value(enum: Any, prefix: str, name: str | None) -> Any:

@@ -1,0 +1,1 @@
+"""The Signer: DKIM signatures by keys that never leave it."""

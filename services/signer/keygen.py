@@ -1,0 +1,54 @@
+"""`python -m services.signer.keygen DOMAIN`: make a signing key and say what to publish."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
+
+from services.signer.keys import public_record
+
+
+def make_key(domain: str, selector: str, folder: Path, bits: int = 2048) -> str:
+    """Write a new private key (mode 0600); gives the TXT record to publish.
+
+    Raises FileExistsError rather than replace a key.
+    """
+    private = rsa.generate_private_key(65537, bits)
+    pem = private.private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.PKCS8,
+        serialization.NoEncryption(),
+    )
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{selector}._domainkey.{domain}.pem"
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+        file.write(pem)
+    return public_record(private)
+
+
+def main() -> int:
+    """Read the arguments; gives the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m services.signer.keygen", description=__doc__)
+    parser.add_argument("domain", help="signing domain (d=), for example news.example.com")
+    parser.add_argument("--selector", default="s1", help="selector (s=); default s1")
+    parser.add_argument("--keys-dir", type=Path, default=Path("var/dkim"), help="default var/dkim")
+    parser.add_argument("--bits", type=int, default=2048, choices=(2048, 3072, 4096), help="default 2048")
+    arguments = parser.parse_args()
+    try:
+        record = make_key(arguments.domain.lower(), arguments.selector, arguments.keys_dir, arguments.bits)
+    except FileExistsError as error:
+        print(f"keygen: {error.filename} is there already; choose another selector", file=sys.stderr)
+        return 2
+    print(
+        f"Publish this TXT record:\n\n{arguments.selector}._domainkey.{arguments.domain.lower()}\n{record}"
+    )
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
