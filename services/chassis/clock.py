@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Protocol
 
 from redis.asyncio import Redis
@@ -42,7 +44,7 @@ class SystemClock:
 
     async def sleep_until(self, at_ms: int) -> None:
         """Return once now_ms() >= at_ms."""
-        while (left := at_ms - self.now_ms()) > 0:
+        while (left := at_ms - self.now_ms()) > 0:  # noqa: ASYNC110 -- time itself is waited for
             await asyncio.sleep(left / 1000)
 
 
@@ -71,3 +73,17 @@ class StoreClock(SystemClock):
                 await self.follow(store)
             except RedisError:
                 continue
+
+
+@asynccontextmanager
+async def clock_of(store: Redis, clock: Clock | None) -> AsyncIterator[Clock]:
+    """Give the clock of a service: the one it is told to use, else one that follows its store."""
+    if clock is not None:
+        yield clock
+        return
+    following = await StoreClock.of(store)
+    task = asyncio.create_task(following.keep_following(store))
+    try:
+        yield following
+    finally:
+        task.cancel()

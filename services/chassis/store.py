@@ -40,9 +40,19 @@ async def open_store(settings: StoreSettings, name: str) -> AsyncIterator[Redis]
         async with connect(settings.redis_url.get_secret_value(), settings.store_timeout_seconds) as client:
             yield client
         return
-    async with EmbeddedStore(settings.data_dir / name) as embedded:
-        async with connect(embedded.url, settings.store_timeout_seconds) as client:
-            yield client
+    async with (
+        EmbeddedStore(settings.data_dir / name) as embedded,
+        connect(embedded.url, settings.store_timeout_seconds) as client,
+    ):
+        yield client
+
+
+async def answers(store: Redis) -> bool:
+    """Whether the store answers now."""
+    try:
+        return bool(await store.ping())
+    except RedisError:
+        return False
 
 
 @contextmanager

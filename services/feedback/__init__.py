@@ -1,0 +1,1 @@
+"""Feedback: the ledger, the delivery log, and the figures."""

@@ -26,9 +26,7 @@ def test_the_settings_page_is_fresh() -> None:
 @pytest.mark.parametrize("title", reference._SECTIONS)
 def test_every_setting_is_explained(title: str) -> None:
     silent = [
-        name
-        for name, field in reference._SECTIONS[title].model_fields.items()
-        if not field.description
+        name for name, field in reference._SECTIONS[title].model_fields.items() if not field.description
     ]
 
     assert silent == []

@@ -53,9 +53,7 @@ def test_ports_agree(service: str) -> None:
     listen = int(parts["ConfigMap"]["data"][f"EMTA_{service.upper()}_LISTEN"].rpartition(":")[2])
 
     assert listen == port["containerPort"]
-    assert {container[probe]["grpc"]["port"] for probe in container if probe.endswith("Probe")} == {
-        listen
-    }
+    assert {container[probe]["grpc"]["port"] for probe in container if probe.endswith("Probe")} == {listen}
     assert parts["Service"]["spec"]["ports"][0]["targetPort"] == port["name"]
     assert parts["Service"]["spec"]["clusterIP"] == "None"
 

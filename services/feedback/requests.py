@@ -1,0 +1,124 @@
+"""What requests must be: the one place where Feedback checks its input."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+
+from emta.feedback.v1.delivery_pb2 import Delivery, DeliveryState
+from emta.feedback.v1.feedback_service_pb2 import (
+    ListLogsRequest,
+    OpenDeliveryRequest,
+    RecordOutcomesItem,
+    RecordOutcomesRequest,
+)
+from emta.problems import Problem, invalid
+
+_IDENTIFIER = re.compile(r"[!-~]{1,128}")
+_MAX_OUTCOMES = 1_000
+_MAX_PRODUCER, _MAX_KEY = 128, 256
+_MAX_LABEL = 256
+_MAX_METADATA, _MAX_METADATA_KEY, _MAX_METADATA_VALUE = 32, 64, 256
+_DEFAULT_PAGE, _MAX_PAGE, _MAX_IDS = 100, 1_000, 1_000
+
+
+def delivery_id(text: str) -> str:
+    """Check a delivery's identifier."""
+    if not _IDENTIFIER.fullmatch(text):
+        raise invalid(
+            "delivery_id",
+            "DELIVERY_ID_INVALID",
+            "delivery_id must be 1 to 128 printable ASCII characters without spaces",
+        )
+    return text
+
+
+def delivery(request: OpenDeliveryRequest) -> Delivery:
+    """Check what is announced; gives it as the ledger keeps it."""
+    if len(request.label) > _MAX_LABEL:
+        raise invalid("label", "LABEL_TOO_LONG", f"label is longer than {_MAX_LABEL} characters")
+    metadata = request.metadata.items()
+    if len(metadata) > _MAX_METADATA or any(
+        not 1 <= len(key) <= _MAX_METADATA_KEY or len(value) > _MAX_METADATA_VALUE
+        for key, value in metadata
+    ):
+        raise invalid(
+            "metadata",
+            "METADATA_INVALID",
+            f"metadata: at most {_MAX_METADATA} labels, keys of 1 to {_MAX_METADATA_KEY} characters, "
+            f"values of at most {_MAX_METADATA_VALUE}",
+        )
+    if request.HasField("validity") and request.validity.ToNanoseconds() <= 0:
+        raise invalid("validity", "VALIDITY_NOT_POSITIVE", "validity must be longer than nothing")
+    told = Delivery(
+        delivery_id=delivery_id(request.delivery_id),
+        label=request.label,
+        metadata=request.metadata,
+        state=DeliveryState.DELIVERY_STATE_OPEN,
+    )
+    if request.HasField("to_deliver"):
+        told.announced = request.to_deliver
+    if request.HasField("validity"):
+        told.validity.CopyFrom(request.validity)
+    if request.HasField("limit_time"):
+        told.limit_time.CopyFrom(request.limit_time)
+    return told
+
+
+def outcomes(request: RecordOutcomesRequest) -> None:
+    """Check the frame of a batch."""
+    if not 1 <= len(request.producer) <= _MAX_PRODUCER:
+        raise invalid("producer", "PRODUCER_MISSING", f"producer must be 1 to {_MAX_PRODUCER} characters")
+    if not request.items:
+        raise invalid("items", "BATCH_EMPTY", "items is empty")
+    if len(request.items) > _MAX_OUTCOMES:
+        raise invalid("items", "BATCH_TOO_LARGE", f"items has more than {_MAX_OUTCOMES} items")
+
+
+def outcome(item: RecordOutcomesItem) -> Problem | None:
+    """Say what is wrong with an outcome; None: nothing."""
+    told = item.outcome
+    what = ""
+    if not 1 <= len(item.producer_key) <= _MAX_KEY:
+        what = f"producer_key must be 1 to {_MAX_KEY} characters"
+    elif not (_IDENTIFIER.fullmatch(told.delivery_id) and _IDENTIFIER.fullmatch(told.message_id)):
+        what = "delivery_id and message_id must be identifiers"
+    elif told.tenant and not _IDENTIFIER.fullmatch(told.tenant):
+        what = "tenant must be an identifier"
+    elif not told.HasField("event_time"):
+        what = "event_time is missing"
+    elif told.WhichOneof("event") is None:
+        what = "event is missing"
+    elif told.HasField("taken_into_account") and not told.recipient:
+        what = "recipient is missing"
+    return invalid("outcome", "OUTCOME_INVALID", f"outcome: {what}") if what else None
+
+
+def page(request: ListLogsRequest) -> tuple[int, int]:
+    """Check the frame of a listing; gives (position to go on after, rows a page)."""
+    if request.page_size > _MAX_PAGE:
+        raise invalid("page_size", "PAGE_SIZE_INVALID", f"page_size is at most {_MAX_PAGE}")
+    if len(request.message_ids) > _MAX_IDS:
+        raise invalid("message_ids", "BATCH_TOO_LARGE", f"message_ids has more than {_MAX_IDS} entries")
+    after = decode_position(request.page_token, "page_token", "PAGE_TOKEN_INVALID")
+    return after, request.page_size or _DEFAULT_PAGE
+
+
+def encode_position(position: int) -> str:
+    """Make a cursor or page token of a position in the ledger."""
+    return base64.urlsafe_b64encode(f"1:{position}".encode()).decode().rstrip("=")
+
+
+def decode_position(token: str, field: str, reason: str) -> int:
+    """Read a cursor or page token; empty: 0, the beginning."""
+    if not token:
+        return 0
+    try:
+        text = base64.urlsafe_b64decode(token + "=" * (-len(token) % 4)).decode()
+    except (binascii.Error, ValueError):
+        text = ""
+    version, _, position = text.partition(":")
+    if version != "1" or not position.isdecimal() or len(position) > 18:
+        raise invalid(field, reason, f"{field} is not one that was given out")
+    return int(position)

@@ -1,0 +1,1 @@
+"""What Feedback keeps: keys and scripts."""

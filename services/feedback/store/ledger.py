@@ -1,0 +1,171 @@
+"""The ledger of a tenant, its rows and counters. All keys of a tenant share one hash tag.
+
+feedback:{t:<tenant>}:ledger             stream, id <position>-0: every event, positions without gaps
+feedback:{t:<tenant>}:events:<delivery>  stream of the positions of a delivery's events
+feedback:{t:<tenant>}:row:<d>NUL<m>      hash: version (position of the last change), sequence, entry
+feedback:{t:<tenant>}:rows:<delivery>    sorted set: message ids by position of acceptance
+feedback:{t:<tenant>}:delivery:<d>       hash: what was announced, and the counters
+feedback:{t:<tenant>}:domains:<d>        hash: counters by recipient domain
+feedback:{t:<tenant>}:seen:<producer>NUL<key>   unsequenced outcomes, remembered for eight days
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from redis.asyncio import Redis
+
+from emta.feedback.v1.delivery_pb2 import Delivery, DeliveryState
+from emta.feedback.v1.log_pb2 import LogEntry, LogEvent
+from services.chassis.store import Script, Value
+from services.feedback.kpis import to_deliver
+
+# Longer than an outcome may be late: validity 3.5 days, or 7 days for an asynchronous bounce.
+_REMEMBER_SECONDS = 8 * 86_400
+CHANGED_BY_THIS_CALL = "@"
+
+_commit = Script("services.feedback.store", "commit")
+
+
+@dataclass
+class Row:
+    """A message's row with what guards it."""
+
+    version: str  # "" when there is none
+    sequence: int
+    entry: LogEntry | None
+
+
+@dataclass(frozen=True)
+class Change:
+    """A decided outcome, ready to commit."""
+
+    expected: str
+    sequence: int
+    entry: LogEntry
+    event: LogEvent
+    unsequenced_key: str
+    counters: dict[str, int]
+    domain: str
+    domain_counters: dict[str, int]
+
+
+class Ledger:
+    """The ledger of one tenant."""
+
+    def __init__(self, store: Redis, tenant: str) -> None:
+        self._store = store
+        self._prefix = f"feedback:{{t:{tenant}}}:"
+
+    async def rows(self, names: Sequence[tuple[str, str]]) -> list[Row]:
+        """Load the rows of (delivery, message) pairs."""
+        async with self._store.pipeline(transaction=False) as pipeline:
+            for delivery, message in names:
+                pipeline.hmget(self._row(delivery, message), ["version", "sequence", "entry"])
+            return [_row(fields) for fields in await pipeline.execute()]
+
+    async def commit(self, changes: Iterable[Change], now_ms: int) -> list[int]:
+        """Commit; gives per change its position, 0 when its row has changed, -1 for a duplicate."""
+        args: list[Value] = [now_ms, _REMEMBER_SECONDS]
+        for change in changes:
+            entry = change.entry
+            args += [entry.delivery_id, entry.message_id, change.expected, change.sequence]
+            args += [entry.SerializeToString(), change.event.SerializeToString(), change.unsequenced_key]
+            args += _flat(change.counters)
+            args.append(change.domain)
+            args += _flat(change.domain_counters)
+        return list(await _commit(self._store, [self._prefix], args))
+
+    async def delivery(self, delivery: str) -> tuple[Delivery, dict[str, int]] | None:
+        """Give a delivery and its counters; None when nobody ever told of it."""
+        fields: Any = await self._store.hgetall(self._delivery(delivery))
+        if not fields:
+            return None
+        told = Delivery.FromString(fields.pop(b"told", b""))
+        told.delivery_id = delivery
+        open_ms, close_ms = int(fields.pop(b"open_ms", 0)), int(fields.pop(b"close_ms", 0))
+        told.open_time.FromMilliseconds(open_ms)
+        if close_ms:
+            told.close_time.FromMilliseconds(close_ms)
+            told.state = DeliveryState.DELIVERY_STATE_CLOSED
+        elif told.state == DeliveryState.DELIVERY_STATE_UNSPECIFIED:
+            told.state = DeliveryState.DELIVERY_STATE_UNANNOUNCED
+        return told, {name.decode(): int(count) for name, count in fields.items()}
+
+    async def domains(self, delivery: str) -> dict[str, dict[str, int]]:
+        """Give the counters of a delivery by recipient domain."""
+        domains: dict[str, dict[str, int]] = {}
+        fields: Any = await self._store.hgetall(f"{self._prefix}domains:{delivery}")
+        for name, count in fields.items():
+            domain, _, counter = name.decode().partition("\0")
+            domains.setdefault(domain, {})[counter] = int(count)
+        return domains
+
+    async def open(self, delivery: Delivery, now_ms: int) -> None:
+        """Write what was announced; a closed delivery is open again."""
+        key = self._delivery(delivery.delivery_id)
+        async with self._store.pipeline(transaction=True) as pipeline:
+            pipeline.hset(key, "told", delivery.SerializeToString())
+            pipeline.hsetnx(key, "open_ms", str(now_ms))
+            pipeline.hdel(key, "close_ms", "announced")
+            if delivery.HasField("announced"):
+                pipeline.hset(key, "announced", str(delivery.announced))
+            await pipeline.execute()
+
+    async def close(self, delivery: str, now_ms: int) -> None:
+        """Close a delivery; the first time counts."""
+        await self._store.hsetnx(self._delivery(delivery), "close_ms", str(now_ms))
+
+    async def events(self, delivery: str, after: int, count: int) -> list[LogEvent]:
+        """Give up to `count` events after a position: of a delivery, or of the tenant when that is ""."""
+        stream = f"events:{delivery}" if delivery else "ledger"
+        found: Any = await self._store.xrange(self._prefix + stream, f"({after}-0", "+", count)
+        if delivery:
+            async with self._store.pipeline(transaction=False) as pipeline:
+                for position, _ in found:
+                    pipeline.xrange(f"{self._prefix}ledger", position, position)
+                found = [event for (event,) in await pipeline.execute()]
+        return [_event(position, fields) for position, fields in found]
+
+    async def page(self, delivery: str, after: int, count: int) -> list[tuple[int, LogEntry]]:
+        """Give up to `count` (position of acceptance, row) pairs after a position."""
+        members: Any = await self._store.zrange(
+            f"{self._prefix}rows:{delivery}",
+            f"({after}",
+            "+inf",
+            byscore=True,
+            offset=0,
+            num=count,
+            withscores=True,
+        )
+        rows = await self.rows([(delivery, message.decode()) for message, _ in members])
+        return [(int(score), row.entry) for (_, score), row in zip(members, rows, strict=True) if row.entry]
+
+    def _row(self, delivery: str, message: str) -> str:
+        return f"{self._prefix}row:{delivery}\0{message}"
+
+    def _delivery(self, delivery: str) -> str:
+        return f"{self._prefix}delivery:{delivery}"
+
+
+def _row(fields: Sequence[bytes | None]) -> Row:
+    version, sequence, entry = fields
+    if version is None or sequence is None or entry is None:
+        return Row("", 0, None)
+    return Row(version.decode(), int(sequence), LogEntry.FromString(entry))
+
+
+def _event(name: bytes, fields: dict[bytes, bytes]) -> LogEvent:
+    event = LogEvent.FromString(fields[b"event"])
+    event.position = int(name.partition(b"-")[0])
+    event.delivery_sent = int(fields[b"sent"])
+    event.delivery_to_deliver = to_deliver(
+        {"announced": int(fields[b"announced"]), "accepted": int(fields[b"accepted"])}
+    )
+    return event
+
+
+def _flat(counters: dict[str, int]) -> list[Any]:
+    return [len(counters), *(part for item in counters.items() for part in item)]

@@ -1,0 +1,65 @@
+"""Write docs/reference/settings.md from the settings classes.
+
+python -m tools.reference
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from pydantic import SecretStr
+from pydantic.fields import FieldInfo
+from pydantic_core import PydanticUndefined
+
+from emta.cli.console import ClientSettings
+from services.bounce.settings import BounceSettings
+from services.feedback.settings import FeedbackSettings
+from services.relay.settings import RelaySettings
+from services.signer.settings import SignerSettings
+
+PAGE = Path(__file__).resolve().parent.parent / "docs" / "reference" / "settings.md"
+
+_HEAD = """# Settings
+
+Written by `make protos` from the settings classes; a test fails when it is stale.
+
+Settings come from the environment only. A name that does not exist, or a value that breaks its rule,
+stops the start with one line that says which. `python -m services.<name> --check` reads the settings
+and stops; `--help` prints this list for one service.
+"""
+_SECTIONS = {
+    "Relay": RelaySettings,
+    "Signer": SignerSettings,
+    "Bounce": BounceSettings,
+    "Feedback": FeedbackSettings,
+    "The command `emta`": ClientSettings,
+}
+
+
+def _default(field: FieldInfo) -> str:
+    value: Any = field.get_default(call_default_factory=True, validated_data={})
+    if value is PydanticUndefined:
+        return "required"
+    if isinstance(value, SecretStr):
+        value = value.get_secret_value()
+    if isinstance(value, (list, tuple)):
+        value = ",".join(str(item) for item in value)
+    return "" if value in (None, "") else f"`{value}`"
+
+
+def page() -> str:
+    """Give the page's text."""
+    lines = [_HEAD]
+    for title, settings in _SECTIONS.items():
+        prefix = settings.model_config["env_prefix"]
+        lines += [f"## {title}", "", "| Name | Default | Meaning |", "|---|---|---|"]
+        for name, field in settings.model_fields.items():
+            meaning = (field.description or "").replace("|", "\\|").replace("\n", " ")
+            lines.append(f"| `{prefix}{name.upper()}` | {_default(field)} | {meaning} |")
+        lines.append("")
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page())
