@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 from opentelemetry import trace
+from opentelemetry.context import Context
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
@@ -28,21 +29,19 @@ from opentelemetry.trace import (
 
 _TRACEPARENT = re.compile(r"00-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-([0-9a-f]{2})")
 _SAMPLED = "-01"
+_NEW_TRACE = "new-01"
 # A collector that is away may not hold up a stop for longer.
 _FLUSH_MILLIS = 2_000
 
 Attributes = Mapping[str, str | int | float | bool]
 
 
-def is_traceparent(text: str) -> bool:
-    """Whether `text` is a W3C traceparent of version 00 (w3.org/TR/trace-context)."""
-    return _TRACEPARENT.fullmatch(text) is not None
+def new_trace(ratio: float) -> str:
+    """Decide about a message that came without a context: a new trace with probability `ratio`.
 
-
-def new_traceparent(ratio: float) -> str:
-    """Begin a trace for a message that came without one; sampled with probability `ratio`."""
-    sampled = random.random() < ratio
-    return f"00-{random.getrandbits(128) | 1:032x}-{random.getrandbits(64) | 1:016x}-{int(sampled):02x}"
+    What it gives stands in place of a traceparent in `message_span`, whose span is then the root.
+    """
+    return _NEW_TRACE if random.random() < ratio else ""  # noqa: S311 -- sampling, not security
 
 
 class MessageSpan:
@@ -77,12 +76,10 @@ def message_span(
     if not traceparent.endswith(_SAMPLED):
         yield MessageSpan(None, traceparent)
         return
-    parsed = _TRACEPARENT.fullmatch(traceparent)
-    if parsed is None:
-        yield MessageSpan(None, traceparent)
+    context = Context() if traceparent == _NEW_TRACE else _remote(traceparent)
+    if context is None:
+        yield MessageSpan(None, "")
         return
-    parent = SpanContext(int(parsed[1], 16), int(parsed[2], 16), True, TraceFlags(TraceFlags.SAMPLED))
-    context = trace.set_span_in_context(NonRecordingSpan(parent))
     span = trace.get_tracer(f"emta.{service}").start_span(name, context, kind, attributes)
     own = span.get_span_context()
     try:
@@ -92,6 +89,14 @@ def message_span(
         raise
     finally:
         span.end()
+
+
+def _remote(traceparent: str) -> Context | None:
+    parsed = _TRACEPARENT.fullmatch(traceparent)
+    if parsed is None:
+        return None
+    parent = SpanContext(int(parsed[1], 16), int(parsed[2], 16), True, TraceFlags(TraceFlags.SAMPLED))
+    return trace.set_span_in_context(NonRecordingSpan(parent), Context())
 
 
 def setup(service: str) -> TracerProvider:

@@ -141,7 +141,7 @@ def _domains(domains: Mapping[str, Mapping[str, int]]) -> list[DomainKpis]:
         others: Counter[str] = Counter()
         for _, counts in ordered[_DOMAIN_ROWS:]:
             others.update(counts)
-        rows.append(DomainKpis(**others))
+        rows.append(DomainKpis(domain="", **others))
     return rows
 
 

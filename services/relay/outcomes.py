@@ -1,0 +1,163 @@
+"""What the Relay tells Feedback about a message, in sequence."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from emta.bounce.v1.qualification_pb2 import (
+    BounceCode,
+    Disposition,
+    FailureReason,
+    FailureType,
+    Qualification,
+)
+from emta.feedback.v1.feedback_service_pb2 import RecordOutcomesItem
+from emta.feedback.v1.outcome_pb2 import (
+    Deferral,
+    Failure,
+    FailureCause,
+    Hold,
+    HoldCause,
+    Outcome,
+    Sent,
+    TakenIntoAccount,
+    UnknownResult,
+)
+from services.relay.session import Delivered, Unknown
+from services.relay.store.queue import Claimed
+from services.relay.submission import Submission
+
+# Our own refusals (contract 1.3, code 25): about us, never about the address.
+_ADMIN_FAILURE = Qualification(
+    type=FailureType.FAILURE_TYPE_IGNORED,
+    reason=FailureReason.FAILURE_REASON_REFUSED,
+    campaign_reason=20,
+    bounce_code=BounceCode.BOUNCE_CODE_ADMIN_FAILURE,
+    disposition=Disposition.DISPOSITION_FINAL,
+)
+# The end of a validity in which no receiver ever answered (contract decision 10).
+_NEVER_ANSWERED = Qualification(
+    type=FailureType.FAILURE_TYPE_IGNORED,
+    reason=FailureReason.FAILURE_REASON_UNREACHABLE,
+    campaign_reason=3,
+)
+# The same where something was said that Bounce never got to see.
+_NEVER_QUALIFIED = Qualification(
+    type=FailureType.FAILURE_TYPE_NOT_DEFINED,
+    reason=FailureReason.FAILURE_REASON_NOT_DEFINED,
+    campaign_reason=0,
+)
+
+
+def taken_into_account(submission: Submission, traceparent: str) -> RecordOutcomesItem:
+    """E1, the first outcome of every message."""
+    message = submission.message
+    told = TakenIntoAccount(
+        deadline_time=submission.acceptance.deadline_time,
+        size_bytes=len(submission.content),
+        metadata=message.metadata,
+    )
+    outcome = Outcome(
+        tenant=submission.tenant,
+        delivery_id=message.delivery_id,
+        message_id=message.message_id,
+        sequence=1,
+        event_time=submission.acceptance.accept_time,
+        recipient=message.rcpt_to,
+        seed=message.seed,
+        traceparent=traceparent,
+        taken_into_account=told,
+    )
+    return _item(outcome)
+
+
+def sent(
+    claimed: Claimed, now_ms: int, traceparent: str, result: Delivered | None, size: int
+) -> RecordOutcomesItem:
+    """E0, E4; without a result: presumed (decision 7)."""
+    told = Sent(presumed=result is None, size_bytes=size)
+    if result is not None:
+        told.reply_text = result.reply_text
+        told.mx_host, told.remote_ip = result.mx_host, result.remote_ip
+        told.local_ip, told.tls_version = result.local_ip, result.tls_version
+    told.queue_time.FromMilliseconds(now_ms - claimed.accepted_ms)
+    return _next(claimed, now_ms, traceparent, sent=told)
+
+
+def deferral(claimed: Claimed, now_ms: int, traceparent: str, next_ms: int) -> RecordOutcomesItem:
+    """E3: what is in the record was said, and the message is tried again."""
+    told = Deferral(reply=claimed.reply, qualification=claimed.qualification)
+    told.next_attempt_time.FromMilliseconds(next_ms)
+    return _next(claimed, now_ms, traceparent, attempts=claimed.failed_attempts - 1, deferral=told)
+
+
+def refused(claimed: Claimed, now_ms: int, traceparent: str) -> RecordOutcomesItem:
+    """E2: what is in the record was said, and it is final."""
+    told = Failure(
+        cause=FailureCause.FAILURE_CAUSE_REFUSED,
+        reply=claimed.reply,
+        qualification=claimed.qualification,
+    )
+    return _next(claimed, now_ms, traceparent, attempts=claimed.failed_attempts - 1, failure=told)
+
+
+def expired(claimed: Claimed, now_ms: int, traceparent: str) -> RecordOutcomesItem:
+    """E5: code 24 with the last type and reason."""
+    meaning = Qualification()
+    if claimed.qualification is not None:
+        meaning.CopyFrom(claimed.qualification)
+    else:
+        meaning.CopyFrom(_NEVER_ANSWERED if claimed.reply is None else _NEVER_QUALIFIED)
+    meaning.bounce_code = BounceCode.BOUNCE_CODE_TIMEOUT
+    meaning.disposition = Disposition.DISPOSITION_FINAL
+    told = Failure(cause=FailureCause.FAILURE_CAUSE_EXPIRED, reply=claimed.reply, qualification=meaning)
+    return _next(claimed, now_ms, traceparent, failure=told)
+
+
+def given_up(claimed: Claimed, now_ms: int, traceparent: str, cause: FailureCause) -> RecordOutcomesItem:
+    """The message fails for a reason of ours."""
+    told = Failure(cause=cause, reply=claimed.reply, qualification=_ADMIN_FAILURE)
+    return _next(claimed, now_ms, traceparent, failure=told)
+
+
+def hold(
+    claimed: Claimed, now_ms: int, traceparent: str, cause: HoldCause, next_ms: int
+) -> RecordOutcomesItem:
+    """The message waits for something of ours."""
+    told = Hold(cause=cause)
+    told.next_attempt_time.FromMilliseconds(next_ms)
+    return _next(claimed, now_ms, traceparent, hold=told)
+
+
+def unknown_result(
+    claimed: Claimed, now_ms: int, traceparent: str, result: Unknown, next_ms: int
+) -> RecordOutcomesItem:
+    """E15: no answer came to the final dot, and the message is tried again."""
+    told = UnknownResult(reply=result.reply)
+    told.next_attempt_time.FromMilliseconds(next_ms)
+    return _next(claimed, now_ms, traceparent, attempts=claimed.failed_attempts - 1, unknown_result=told)
+
+
+def _next(
+    claimed: Claimed, now_ms: int, traceparent: str, attempts: int | None = None, **event: Any
+) -> RecordOutcomesItem:
+    """Make the next outcome of a message; `attempts`: those that had failed before this one."""
+    claimed.sequence += 1
+    outcome = Outcome(
+        tenant=claimed.tenant,
+        delivery_id=claimed.message.delivery_id,
+        message_id=claimed.message.message_id,
+        sequence=claimed.sequence,
+        recipient=claimed.message.rcpt_to,
+        seed=claimed.message.seed,
+        retry_count=claimed.failed_attempts if attempts is None else attempts,
+        traceparent=traceparent,
+        **event,
+    )
+    outcome.event_time.FromMilliseconds(now_ms)
+    return _item(outcome)
+
+
+def _item(outcome: Outcome) -> RecordOutcomesItem:
+    key = f"{outcome.tenant}/{outcome.sequence}/{outcome.delivery_id}/{outcome.message_id}"
+    return RecordOutcomesItem(producer_key=key[:256], outcome=outcome)

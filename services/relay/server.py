@@ -1,0 +1,162 @@
+"""The Relay's RPCs: proto in, proto out."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import ExitStack
+from typing import Any
+
+import grpc
+from opentelemetry.trace import SpanKind
+
+from emta.feedback.v1.feedback_service_pb2 import RecordOutcomesItem
+from emta.problems import Problem, invalid, unavailable
+from emta.relay.v1 import relay_service_pb2_grpc
+from emta.relay.v1.message_pb2 import Acceptance, Message
+from emta.relay.v1.relay_service_pb2 import (
+    SubmitMessagesRequest,
+    SubmitMessagesResponse,
+    SubmitResult,
+)
+from services.chassis import telemetry
+from services.chassis.clock import Clock
+from services.chassis.rpc import tenant_of
+from services.chassis.store import store_problems
+from services.relay import outcomes, submission
+from services.relay.settings import RelaySettings
+from services.relay.store.queue import Queue
+from services.relay.submission import Submission
+
+# Contract decision 15.
+_MAX_MESSAGES = 100
+_MAX_BYTES = 1024 * 1024
+
+_Context = grpc.aio.ServicerContext[Any, Any]
+
+
+class RelayService(relay_service_pb2_grpc.RelayServiceServicer):
+    """Accepts into one queue; `accepted` is called whenever something was."""
+
+    def __init__(
+        self, queue: Queue, clock: Clock, settings: RelaySettings, accepted: Callable[[], None]
+    ) -> None:
+        self._queue = queue
+        self._clock = clock
+        self._settings = settings
+        self._internal = frozenset(name.lower().encode() for name in settings.internal_headers)
+        self._accepted = accepted
+        self._stopping = asyncio.Event()
+
+    def stop(self) -> None:
+        """End the streams after the batch at hand: the process drains."""
+        self._stopping.set()
+
+    async def SubmitMessages(
+        self, request_iterator: AsyncIterator[SubmitMessagesRequest], context: _Context
+    ) -> AsyncIterator[SubmitMessagesResponse]:
+        """Answer batch by batch, in order."""
+        async for request in self._until_stopped(request_iterator):
+            yield await self._submit(request, tenant_of(context))
+
+    async def _until_stopped(
+        self, requests: AsyncIterator[SubmitMessagesRequest]
+    ) -> AsyncIterator[SubmitMessagesRequest]:
+        source = aiter(requests)
+        stopping = asyncio.create_task(self._stopping.wait())
+        try:
+            while True:
+                coming = asyncio.ensure_future(anext(source, None))
+                await asyncio.wait({coming, stopping}, return_when=asyncio.FIRST_COMPLETED)
+                if not coming.done():
+                    coming.cancel()
+                    raise unavailable("DRAINING", "the Relay is stopping; submit the rest again")
+                request = coming.result()
+                if request is None:
+                    return
+                yield request
+        finally:
+            stopping.cancel()
+
+    async def _submit(self, request: SubmitMessagesRequest, tenant: str) -> SubmitMessagesResponse:
+        size = _check_batch(request)
+        now_ms = self._clock.now_ms()
+        if size > _MAX_BYTES:
+            # A large message is normalised beside the loop, so that nobody waits for it.
+            checked = await asyncio.to_thread(self._check_all, request, tenant, now_ms)
+        else:
+            checked = self._check_all(request, tenant, now_ms)
+        good = [item for item in checked if isinstance(item, Submission)]
+        with store_problems():
+            answers = await self._queue_all(good)
+        if good:
+            self._accepted()
+        return SubmitMessagesResponse(
+            duplicates=sum(bool(first) for first in answers.values()),
+            results=[
+                _result(message, item, answers)
+                for message, item in zip(request.messages, checked, strict=True)
+            ],
+        )
+
+    def _check_all(
+        self, request: SubmitMessagesRequest, tenant: str, now_ms: int
+    ) -> list[Submission | Problem]:
+        return [self._check(message, tenant, now_ms) for message in request.messages]
+
+    def _check(self, message: Message, tenant: str, now_ms: int) -> Submission | Problem:
+        try:
+            return submission.check(
+                message,
+                tenant=tenant,
+                now_ms=now_ms,
+                ehlo_name=self._settings.ehlo_name,
+                internal_fields=self._internal,
+            )
+        except Problem as problem:
+            return problem
+
+    async def _queue_all(self, good: list[Submission]) -> dict[int, bytes]:
+        """Queue the submissions; gives, by identity of the object, the acceptance given before."""
+        by_shard: dict[int, list[tuple[Submission, str, RecordOutcomesItem]]] = {}
+        with ExitStack() as spans:
+            for item in good:
+                parent = item.message.traceparent or telemetry.new_trace(self._settings.trace_ratio)
+                span = spans.enter_context(
+                    telemetry.message_span("relay", "relay.accept", parent, kind=SpanKind.SERVER)
+                )
+                told = outcomes.taken_into_account(item, span.traceparent)
+                shard = self._queue.shard_of(item.id)
+                by_shard.setdefault(shard, []).append((item, span.traceparent, told))
+            answers = await asyncio.gather(
+                *(self._queue.accept(shard, batch) for shard, batch in by_shard.items())
+            )
+        return {
+            id(item): first
+            for batch, firsts in zip(by_shard.values(), answers, strict=True)
+            for (item, _, _), first in zip(batch, firsts, strict=True)
+        }
+
+
+def _check_batch(request: SubmitMessagesRequest) -> int:
+    if not request.messages:
+        raise invalid("messages", "BATCH_EMPTY", "messages is empty")
+    size = sum(len(message.content) for message in request.messages)
+    if len(request.messages) > _MAX_MESSAGES or (size > _MAX_BYTES and len(request.messages) > 1):
+        raise invalid(
+            "messages",
+            "BATCH_TOO_LARGE",
+            f"a batch is at most {_MAX_MESSAGES} messages and {_MAX_BYTES} octets of content; one larger "
+            "message may travel alone",
+        )
+    return size
+
+
+def _result(message: Message, item: Submission | Problem, answers: dict[int, bytes]) -> SubmitResult:
+    result = SubmitResult(delivery_id=message.delivery_id, message_id=message.message_id)
+    if isinstance(item, Problem):
+        result.error.CopyFrom(item.to_status())
+    else:
+        first = answers[id(item)]
+        result.acceptance.CopyFrom(Acceptance.FromString(first) if first else item.acceptance)
+    return result

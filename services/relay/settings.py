@@ -1,0 +1,117 @@
+"""Settings of the Relay."""
+
+from __future__ import annotations
+
+import ipaddress
+import socket
+from typing import Literal
+
+from pydantic import Field, field_validator
+from pydantic_settings import SettingsConfigDict
+
+from services.chassis.settings import CommaSeparated, StoreSettings
+
+
+class RelaySettings(StoreSettings):
+    """EMTA_RELAY_*."""
+
+    model_config = SettingsConfigDict(env_prefix="EMTA_RELAY_")
+
+    listen: str = Field("127.0.0.1:50051", description="Address to serve gRPC on, host:port; port 0: any.")
+    signer: str = Field("127.0.0.1:50052", description="The Signer, host:port or dns:///name:port.")
+    bounce: str = Field("127.0.0.1:50053", description="Bounce, host:port or dns:///name:port.")
+    feedback: str = Field("127.0.0.1:50054", description="Feedback, host:port or dns:///name:port.")
+
+    ehlo_name: str = Field(
+        default_factory=socket.getfqdn,
+        min_length=1,
+        description="Name to say in EHLO: the one that the sending address's PTR record has. Default: this "
+        "host's name.",
+    )
+    smtp_port: int = Field(25, ge=1, le=65535, description="Port of receiving servers.")
+    starttls: bool = Field(True, description="Use STARTTLS where a receiver offers it (opportunistic).")
+    resolvers: CommaSeparated = Field(
+        (), description="Name servers, host:port, comma-separated. Empty: the system's."
+    )
+    dns_timeout_seconds: float = Field(10.0, gt=0, description="Longest wait for a DNS answer, seconds.")
+    allowed_networks: CommaSeparated = Field(
+        (),
+        description="Networks that MX records may point into although it is forbidden by default (private, "
+        "loopback, link-local, multicast ...), comma-separated.",
+    )
+    connect_timeout_seconds: float = Field(
+        30.0, gt=0, description="Longest wait for a connection, seconds."
+    )
+    greeting_timeout_seconds: float = Field(
+        300.0, gt=0, description="Longest wait for the greeting, seconds (RFC 5321 section 4.5.3.2.1)."
+    )
+    command_timeout_seconds: float = Field(
+        300.0,
+        gt=0,
+        description="Longest wait for the answer to a command, seconds (RFC 5321 section 4.5.3.2).",
+    )
+    data_timeout_seconds: float = Field(
+        180.0, gt=0, description="Longest time to send the content, seconds (RFC 5321 section 4.5.3.2.5)."
+    )
+    dot_timeout_seconds: float = Field(
+        600.0,
+        gt=0,
+        description="Longest wait for the answer to the final dot (RFC 5321 section 4.5.3.2.6).",
+    )
+    idle_seconds: float = Field(
+        2.0, ge=0, description="How long a connection is kept when its site has no more work, seconds."
+    )
+    connections_per_site: int = Field(
+        5, ge=1, description="Connections to one recipient domain at once, from this process."
+    )
+    messages_per_connection: int = Field(100, ge=1, description="Messages over one connection.")
+    max_in_flight: int = Field(2000, ge=1, description="Messages being worked on at once, in this process.")
+
+    shards: int = Field(
+        8, ge=1, le=1024, description="Shards of the queue. Fixed once the store is in use."
+    )
+    lease_seconds: float = Field(
+        30.0, gt=0, description="After how long the messages of a dead Relay go to another one, seconds."
+    )
+    retry_base_seconds: float = Field(
+        300.0,
+        gt=0,
+        description="Base interval of the retry schedule, seconds: the first wait after a busy or "
+        "greylisting answer. docs/reference/retries.md has the schedule.",
+    )
+    hold_seconds: float = Field(
+        60.0,
+        gt=0,
+        description="How often a message that waits for something of ours (a key, the Signer, Bounce) is "
+        "looked at again, seconds.",
+    )
+    without_key: Literal["wait", "refuse", "unsigned"] = Field(
+        "wait",
+        description="What happens to a message without a usable signing key: it waits until its validity "
+        "ends, fails at once, or is sent unsigned.",
+    )
+    unknown_result: Literal["retry", "presume"] = Field(
+        "retry",
+        description="What a connection lost after the final dot means: try again (the receiver may get the "
+        "message twice), or count it as Sent by presumption.",
+    )
+    internal_headers: CommaSeparated = Field(
+        (), description="Names of internal header fields to remove from messages, comma-separated."
+    )
+
+    @field_validator("allowed_networks")
+    @classmethod
+    def _are_networks(cls, networks: tuple[str, ...]) -> tuple[str, ...]:
+        for network in networks:
+            ipaddress.ip_network(network)
+        return networks
+
+    @field_validator("resolvers")
+    @classmethod
+    def _are_addresses(cls, resolvers: tuple[str, ...]) -> tuple[str, ...]:
+        for resolver in resolvers:
+            host, _, port = resolver.rpartition(":")
+            ipaddress.ip_address(host.strip("[]"))
+            if not port.isdigit():
+                raise ValueError(f"{resolver} is not of the form address:port")
+        return resolvers

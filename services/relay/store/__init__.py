@@ -1,0 +1,1 @@
+"""What the Relay keeps: keys and scripts."""
