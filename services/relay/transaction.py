@@ -1,0 +1,93 @@
+"""One message to one recipient over SMTP: what is asked, what comes of it, and its exact bytes."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+
+from emta.bounce.v1.smtp_reply_pb2 import SmtpReply
+
+END_OF_DATA = b".\r\n"
+
+
+@dataclass(frozen=True)
+class Transaction:
+    """What to send.
+
+    `mail_from` ("" is the null sender) and `rcpt_to` are addresses without brackets. `content` is the
+    signed message, every line ending in CRLF, before dot-stuffing; it goes out byte for byte.
+    """
+
+    mail_from: str
+    rcpt_to: str
+    content: bytes
+    needs_8bitmime: bool
+    needs_smtputf8: bool
+
+
+@dataclass(frozen=True)
+class Delivered:
+    """The receiver took responsibility: a 2xx after the final dot (RFC 5321 section 4.2.5).
+
+    `reply_text` is its reply with the codes, in the form of SmtpReply.text.
+    """
+
+    reply_text: str
+    mx_host: str
+    remote_ip: str
+    local_ip: str
+    tls_version: str
+
+
+@dataclass(frozen=True)
+class Refused:
+    """The receiver does not have the message."""
+
+    reply: SmtpReply
+
+
+@dataclass(frozen=True)
+class Unknown:
+    """Everything was sent up to the final dot and no valid answer came: it may have the message."""
+
+    reply: SmtpReply
+
+
+Result = Delivered | Refused | Unknown
+
+
+def missing_extensions(transaction: Transaction, offered: Collection[str]) -> list[str]:
+    """Name what the message needs beyond what the receiver offers (EHLO keywords in lower case)."""
+    needs = {"8BITMIME": transaction.needs_8bitmime, "SMTPUTF8": transaction.needs_smtputf8}
+    return [name for name, needed in needs.items() if needed and name.lower() not in offered]
+
+
+def mail_arguments(transaction: Transaction, offered: Collection[str]) -> list[bytes]:
+    """Give the arguments of MAIL: the path, and the parameters of the offered extensions.
+
+    SIZE is RFC 1870, BODY is RFC 6152, SMTPUTF8 is RFC 6531. An oversized message is offered all the
+    same: the receiver's own refusal says more than its limit does.
+    """
+    arguments = [b"FROM:<" + transaction.mail_from.encode() + b">"]
+    if "size" in offered:
+        arguments.append(b"SIZE=%d" % len(transaction.content))
+    if transaction.needs_8bitmime:
+        arguments.append(b"BODY=8BITMIME")
+    if transaction.needs_smtputf8:
+        arguments.append(b"SMTPUTF8")
+    return arguments
+
+
+def rcpt_arguments(transaction: Transaction) -> list[bytes]:
+    """Give the arguments of RCPT."""
+    return [b"TO:<" + transaction.rcpt_to.encode() + b">"]
+
+
+def wire_chunks(content: bytes, size: int) -> Iterator[bytes]:
+    """Give what follows DATA: dots stuffed (RFC 5321 section 4.5.2), the final dot in the last chunk."""
+    stuffed = content.replace(b"\r\n.", b"\r\n..")
+    if stuffed.startswith(b"."):
+        stuffed = b"." + stuffed
+    wire = stuffed + END_OF_DATA
+    for start in range(0, len(wire), size):
+        yield wire[start : start + size]
