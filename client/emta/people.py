@@ -48,9 +48,7 @@ class People:
         with self._path.open(encoding="utf-8-sig", newline="") as file:
             for number, row in enumerate(csv.DictReader(file), start=1):
                 if None in row or None in row.values():
-                    raise self._problem(
-                        "ROW_INVALID", f"row {number} has not as many values as columns"
-                    )
+                    raise self._problem("ROW_INVALID", f"row {number} has not as many values as columns")
                 yield number, row
 
     def _check(self) -> None:

@@ -103,9 +103,7 @@ def _pack(detail: ErrorInfo | BadRequest | RetryInfo) -> Any:
 
 def invalid(field: str, reason: str, message: str, **metadata: str) -> Problem:
     """INVALID_ARGUMENT: `field` breaks a rule."""
-    return Problem(
-        grpc.StatusCode.INVALID_ARGUMENT, reason, message, field=field, metadata=metadata
-    )
+    return Problem(grpc.StatusCode.INVALID_ARGUMENT, reason, message, field=field, metadata=metadata)
 
 
 def not_found(reason: str, message: str, **metadata: str) -> Problem:

@@ -98,9 +98,7 @@ def _field_value(name: str, template: str, row: Row) -> str:
     parts = _NAME_AND_ADDRESS.fullmatch(template) if name.lower() in _ADDRESS_FIELDS else None
     if parts is None:
         return _fill(template, row)
-    return str(
-        Address(display_name=_fill(parts["name"], row), addr_spec=_fill(parts["address"], row))
-    )
+    return str(Address(display_name=_fill(parts["name"], row), addr_spec=_fill(parts["address"], row)))
 
 
 def _set_text(part: EmailMessage, template: str, row: Row) -> None:

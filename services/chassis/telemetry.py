@@ -41,7 +41,7 @@ def new_trace(ratio: float) -> str:
 
     What it gives stands in place of a traceparent in `message_span`, whose span is then the root.
     """
-    return _NEW_TRACE if random.random() < ratio else ""  # noqa: S311 -- sampling, not security
+    return _NEW_TRACE if random.random() < ratio else ""
 
 
 class MessageSpan:

@@ -1,4 +1,4 @@
-"""Services never import each other, and the chassis knows none of them (pyproject.toml has the contracts)."""
+"""Services never import each other, and the chassis knows none of them (see pyproject.toml)."""
 
 import subprocess
 import sys

@@ -26,9 +26,7 @@ _PHASES = {
 
 
 def qualify(
-    reply: Annotated[
-        str, typer.Argument(help="The reply as the server sent it.", show_default=False)
-    ],
+    reply: Annotated[str, typer.Argument(help="The reply as the server sent it.", show_default=False)],
     phase: Annotated[
         str, typer.Option(help=f"Where it came: {', '.join(_PHASES)}. Empty: not known.")
     ] = "",
@@ -73,15 +71,11 @@ async def _qualify(reply: SmtpReply, json: bool) -> None:
 
 def _table(meaning: Qualification) -> Table:
     table = Table(show_header=False)
-    campaign = (
-        f" (Campaign's {meaning.campaign_reason})" if meaning.HasField("campaign_reason") else ""
-    )
+    campaign = f" (Campaign's {meaning.campaign_reason})" if meaning.HasField("campaign_reason") else ""
     table.add_row("Type", f"[bold]{words.failure_type(meaning.type)}[/]")
     table.add_row("Reason", f"[bold]{words.reason(meaning.reason)}[/]{campaign}")
     table.add_row("Bounce code", words.bounce_code(meaning.bounce_code))
-    table.add_row(
-        "Disposition", words.enum_words(Disposition.Name(meaning.disposition), "DISPOSITION_")
-    )
+    table.add_row("Disposition", words.enum_words(Disposition.Name(meaning.disposition), "DISPOSITION_"))
     if meaning.cause:
         table.add_row("Cause", words.enum_words(Cause.Name(meaning.cause), "CAUSE_"))
     if meaning.scope:

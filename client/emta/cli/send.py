@@ -75,9 +75,7 @@ class _Job:
         if self.json:
             print_json("refused", as_dict(result))
         elif self.refused <= _SHOWN_REFUSALS:
-            out.print(
-                f"[red]Refused[/] message {result.message_id}: {problem.message} ({problem.reason})"
-            )
+            out.print(f"[red]Refused[/] message {result.message_id}: {problem.message} ({problem.reason})")
 
 
 def send(

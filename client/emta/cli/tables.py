@@ -54,9 +54,7 @@ def status_table(kpis: DeliveryKpis) -> Table:
         ("Delivery cancelled", "", kpis.cancelled),
     ]
     for label, style, count in rows:
-        table.add_row(
-            label, f"{count:,}", _share(count, kpis.to_deliver), style=style if count else "dim"
-        )
+        table.add_row(label, f"{count:,}", _share(count, kpis.to_deliver), style=style if count else "dim")
     table.add_section()
     table.add_row("To deliver", f"{kpis.to_deliver:,}", "")
     table.add_row("[bold]Success[/]", f"[bold]{kpis.sent:,}[/]", f"[bold]{success(kpis)}[/]")
@@ -141,9 +139,7 @@ def event_line(event: LogEvent) -> Text:
         line.append(f"{words.failure_type(meaning.type)} / {words.reason(meaning.reason)}: ")
         line.append(reply_line(detail.reply), style="dim")
     elif kind == "sent":
-        line.append(
-            f"{outcome.sent.mx_host} {outcome.sent.tls_version or 'plain text'}", style="dim"
-        )
+        line.append(f"{outcome.sent.mx_host} {outcome.sent.tls_version or 'plain text'}", style="dim")
     return line
 
 
@@ -163,9 +159,7 @@ def log_table(entries: Iterable[LogEntry]) -> Table:
         table.add_row(
             Text(entry.message_id),
             Text(entry.recipient),
-            Text(
-                words.STATUS.get(entry.status, ""), style=words.STATUS_STYLE.get(entry.status, "")
-            ),
+            Text(words.STATUS.get(entry.status, ""), style=words.STATUS_STYLE.get(entry.status, "")),
             meaning,
             str(int(entry.bounce_code)) if entry.bounce_code else "",
             str(entry.retry_count),

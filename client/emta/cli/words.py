@@ -14,6 +14,12 @@ STATUS: dict[LogStatus, str] = {
     LogStatus.LOG_STATUS_IGNORED: "Ignored",
 }
 
+# The same where a line is short.
+STATUS_SHORT: dict[LogStatus, str] = STATUS | {
+    LogStatus.LOG_STATUS_TAKEN_INTO_ACCOUNT: "Taken into account",
+    LogStatus.LOG_STATUS_CANCELLED: "Cancelled",
+}
+
 STATUS_STYLE: dict[LogStatus, str] = {
     LogStatus.LOG_STATUS_SENT: "green",
     LogStatus.LOG_STATUS_FAILED: "red",

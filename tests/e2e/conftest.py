@@ -1,0 +1,153 @@
+"""The whole stack in one process, with one clock that the test moves: real store, SMTP, DNS, gRPC."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+from redis.asyncio import Redis
+
+from demo.machine import SENDER_DOMAIN
+from demo.receiver.receiver import Receiver
+from emta.client import Client
+from emta.feedback.v1.log_pb2 import LogEntry, LogEvent
+from emta.relay.v1.message_pb2 import Message
+from emta.relay.v1.relay_service_pb2 import SubmitResult
+from services.bounce import app as bounce
+from services.bounce.settings import BounceSettings
+from services.chassis.settings import load_settings
+from services.feedback import app as feedback
+from services.feedback.settings import FeedbackSettings
+from services.relay import app as relay
+from services.relay.settings import RelaySettings
+from services.signer import app as signer
+from services.signer.keygen import make_key
+from services.signer.settings import SignerSettings
+from tests.support.clock import ManualClock
+from tests.support.eventually import eventually
+
+CONTENT = (
+    f"From: Shop <news@{SENDER_DOMAIN}>\r\nTo: you@alpha.example\r\nSubject: Hello\r\n\r\nHello, world.\r\n"
+).encode()
+
+
+@dataclass
+class World:
+    """The running stack, and what tests ask of it."""
+
+    client: Client
+    clock: ManualClock
+    receiver: Receiver
+    addresses: dict[str, str] = field(default_factory=dict)
+
+    async def submit(self, *messages: Message) -> list[SubmitResult]:
+        return [result async for result in self.client.submit(messages)]
+
+    async def entry(self, message_id: str = "m1", delivery: str = "d1") -> LogEntry:
+        (entry,) = [e async for e in self.client.logs(delivery, message_ids=[message_id])]
+        return entry
+
+    async def until(self, status: Any, message_id: str = "m1", delivery: str = "d1") -> LogEntry:
+        """Wait until a message's row has a status; time stands still meanwhile."""
+
+        async def reached() -> LogEntry | None:
+            rows = [e async for e in self.client.logs(delivery, message_ids=[message_id])]
+            return rows[0] if rows and rows[0].status == status else None
+
+        return await eventually(reached, f"{message_id} to get status {status}")
+
+    async def until_retries(self, count: int, message_id: str = "m1") -> LogEntry:
+        """Wait until so many attempts of a message have failed."""
+
+        async def reached() -> LogEntry | None:
+            rows = [e async for e in self.client.logs("d1", message_ids=[message_id])]
+            return rows[0] if rows and rows[0].retry_count >= count else None
+
+        return await eventually(reached, f"{count} failed attempts of {message_id}")
+
+    async def events(self, delivery: str = "d1") -> list[LogEvent]:
+        """All events of a delivery that is done."""
+        return [event async for event in self.client.watch(delivery, stop_when_done=True)]
+
+
+def message(rcpt: str, message_id: str = "m1", **fields: Any) -> Message:
+    """A message as Campaign hands it over."""
+    return Message(
+        **{
+            "message_id": message_id,
+            "delivery_id": "d1",
+            "mail_from": f"bounces@{SENDER_DOMAIN}",
+            "rcpt_to": rcpt,
+            "content": CONTENT,
+            **fields,
+        }
+    )
+
+
+@pytest.fixture
+def clock() -> ManualClock:
+    # Today: verifiers compare the signatures' times with their own clocks.
+    return ManualClock(round(time.time() * 1000))
+
+
+@pytest.fixture
+def environ() -> dict[str, str]:
+    """Settings that a test adds."""
+    return {}
+
+
+@pytest.fixture(scope="session")
+def keys_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("dkim")
+    make_key(SENDER_DOMAIN, "s1", folder)
+    return folder
+
+
+@pytest.fixture
+async def world(
+    store: Redis, store_url: str, clock: ManualClock, keys_dir: Path, environ: dict[str, str]
+) -> AsyncIterator[World]:
+    async with AsyncExitStack() as stack:
+        receiver = await stack.enter_async_context(Receiver(clock=clock))
+        addresses: dict[str, str] = {}
+        settings = {
+            "EMTA_SIGNER_KEYS_DIR": str(keys_dir),
+            "EMTA_SIGNER_RELOAD_SECONDS": "0.05",
+            "EMTA_FEEDBACK_REDIS_URL": store_url,
+            "EMTA_RELAY_REDIS_URL": store_url,
+            "EMTA_RELAY_RESOLVERS": receiver.dns_address,
+            "EMTA_RELAY_SMTP_PORT": str(receiver.smtp_port),
+            "EMTA_RELAY_ALLOWED_NETWORKS": "127.0.0.0/8",
+            "EMTA_RELAY_EHLO_NAME": "mta.shop.example",
+            "EMTA_RELAY_COMMAND_TIMEOUT_SECONDS": "2",
+            "EMTA_RELAY_DNS_TIMEOUT_SECONDS": "1",
+            "EMTA_RELAY_IDLE_SECONDS": "0",
+            "EMTA_RELAY_DRAIN_SECONDS": "2",
+            **environ,
+        }
+        for name, app, cls in (
+            ("signer", signer, SignerSettings),
+            ("bounce", bounce, BounceSettings),
+            ("feedback", feedback, FeedbackSettings),
+            ("relay", relay, RelaySettings),
+        ):
+            own = {
+                f"EMTA_{name.upper()}_LISTEN": "127.0.0.1:0",
+                f"EMTA_{name.upper()}_DRAIN_SECONDS": "2",
+                **{
+                    key: value for key, value in settings.items() if key.startswith(f"EMTA_{name.upper()}_")
+                },
+            }
+            if name == "relay":
+                own |= {f"EMTA_RELAY_{peer.upper()}": address for peer, address in addresses.items()}
+            running: Any = app.running(load_settings(cls, own), clock)  # type: ignore[attr-defined]
+            addresses[name] = (await stack.enter_async_context(running)).address
+        client = await stack.enter_async_context(
+            Client(addresses["relay"], addresses["feedback"], addresses["bounce"])
+        )
+        yield World(client, clock, receiver, addresses)

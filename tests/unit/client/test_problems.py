@@ -1,0 +1,35 @@
+"""Errors say the same on both sides of the wire."""
+
+from __future__ import annotations
+
+import grpc
+from google.rpc.status_pb2 import Status
+
+from emta.problems import Problem, invalid
+
+
+def test_a_problem_survives_the_wire() -> None:
+    problem = Problem(
+        grpc.StatusCode.UNAVAILABLE,
+        "STORE_UNAVAILABLE",
+        "the store does not answer",
+        metadata={"shard": "3"},
+        retry_after=1.5,
+    )
+
+    read = Problem.from_status(Status.FromString(problem.to_status().SerializeToString()))
+
+    assert (read.code, read.reason, read.message) == (problem.code, problem.reason, problem.message)
+    assert (read.metadata, read.retry_after) == ({"shard": "3"}, 1.5)
+
+
+def test_bad_input_names_its_field() -> None:
+    read = Problem.from_status(invalid("rcpt_to", "ADDRESS_MALFORMED", "no").to_status())
+
+    assert (read.code, read.field) == (grpc.StatusCode.INVALID_ARGUMENT, "rcpt_to")
+
+
+def test_a_status_of_somebody_else_keeps_its_code() -> None:
+    read = Problem.from_status(Status(code=5, message="gone"))
+
+    assert (read.code, read.reason) == (grpc.StatusCode.NOT_FOUND, "NOT_FOUND")
