@@ -203,8 +203,6 @@ class Session:
         self._say("221 2.0.0 Bye")
         await self._hang_up()
 
-    # -- how it goes wrong
-
     def _due(self, stage: Stage) -> tuple[Behaviour, str] | None:
         dues = (self._memory.due(rcpt, stage, self._traits.greylist_seconds) for rcpt in self._rcpts)
         return next((due for due in dues if due is not None), None)
@@ -229,8 +227,6 @@ class Session:
 
     def _violate(self, what: str) -> None:
         self._journal.violate(self._envelope, what)
-
-    # -- the state
 
     def _reset(self, mail_from: str = "", params: dict[str, str] | None = None) -> None:
         self._in_mail = False

@@ -157,7 +157,7 @@ class Zone:
         for address in addresses or [self._new_address()]:
             rdtype = "AAAA" if ":" in address else "A"
             self.add(name, rdtype, address, ttl)
-            if ipaddress.ip_address(address).is_loopback:
+            if ipaddress.ip_address(address).is_loopback and self._only_address is None:
                 self.hosts.setdefault(address, Host(_ascii(name), address, site, traits or Traits()))
 
     def _new_address(self) -> str:
