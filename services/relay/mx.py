@@ -140,7 +140,9 @@ class MxResolver:
         failed = any(addresses.failed for addresses in looked_up)
         if hosts:
             # What is missing is asked for again soon.
-            return hosts, _SHORTEST_TTL if failed else min(ttl, *(each.ttl for each in looked_up))
+            return hosts, _SHORTEST_TTL if failed else min(
+                ttl, *(each.ttl for each in looked_up if each.found)
+            )
         if failed:
             raise _NoRoute(
                 FailureKind.FAILURE_KIND_DNS_UNAVAILABLE,
@@ -189,20 +191,23 @@ class MxResolver:
     async def _addresses(self, name: dns.name.Name) -> _Addresses:
         kinds = (RdataType.A, RdataType.AAAA)
         answers = await asyncio.gather(*(self._query(name, kind) for kind in kinds), return_exceptions=True)
-        found: list[str] = []
-        ttls = [float(_LONGEST_TTL)]
+        found: dict[str, float] = {}
+        absent: list[float] = [_LONGEST_FAILURE_TTL]
         failed = False
         for answer in answers:
             if isinstance(answer, dns.resolver.NXDOMAIN):
-                ttls.append(_negative_ttl(answer))
+                absent.append(_negative_ttl(answer))
             elif isinstance(answer, dns.exception.DNSException):
                 failed = True
             elif isinstance(answer, BaseException):
                 raise answer
+            elif answer.rrset is None:
+                absent.append(answer.chaining_result.minimum_ttl)
             else:
-                ttls.append(float(answer.chaining_result.minimum_ttl))
-                found.extend(record.to_text() for record in answer.rrset or ())
-        return _Addresses(tuple(found), min(ttls), failed)
+                ttl = answer.chaining_result.minimum_ttl
+                found.update((record.to_text(), ttl) for record in answer.rrset)
+        # That a host with IPv4 has no IPv6 yet shortens nothing.
+        return _Addresses(tuple(found), min(found.values() or absent), failed)
 
     async def _query(self, name: dns.name.Name, kind: RdataType) -> dns.resolver.Answer:
         async with self._queries:
