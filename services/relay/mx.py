@@ -31,6 +31,8 @@ _SHORTEST_TTL, _LONGEST_TTL = 30, 86_400
 _LONGEST_FAILURE_TTL = 300
 # Domains held at once; 100,000 routes are about 100 MB.
 _MAX_CACHED = 100_000
+# With one name server before asking the next one or again: what resolvers use by custom (resolv.conf).
+_PATIENCE_SECONDS = 2.0
 # Open queries, each with a socket of its own.
 _MAX_QUERIES = 200
 
@@ -83,6 +85,8 @@ class MxResolver:
         if nameservers:
             self._resolver.nameservers = list(map(_nameserver, nameservers))
         self._resolver.lifetime = timeout_seconds
+        # A dead name server leaves time for the next one.
+        self._resolver.timeout = min(_PATIENCE_SECONDS, timeout_seconds / len(self._resolver.nameservers))
         self._clock = clock
         self._own_name = ehlo_name.lower().rstrip(".")
         self._cache: dict[str, _Answer] = {}

@@ -49,8 +49,17 @@ def test_special_networks_are_forbidden(address: str) -> None:
 
 @pytest.mark.parametrize(
     "address",
-    ["8.8.8.8", "100.63.255.255", "100.128.0.1", "172.32.0.1", "193.0.0.1", "223.255.255.255"]
-    + ["2a00:1450:4001::1a", "2606:4700::1111", "2001:4860:4860::8888"],
+    [
+        "8.8.8.8",
+        "100.63.255.255",
+        "100.128.0.1",
+        "172.32.0.1",
+        "193.0.0.1",
+        "223.255.255.255",
+        "2a00:1450:4001::1a",
+        "2606:4700::1111",
+        "2001:4860:4860::8888",
+    ],
 )
 def test_the_public_internet_is_permitted(address: str) -> None:
     assert Networks(()).permits(address)

@@ -1,0 +1,108 @@
+"""An SMTP server that answers exactly what a test tells it, however wrong."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+# In place of a reply:
+HANGS_UP: Final = None
+SILENCE: Final = b""
+
+Reply = bytes | None
+
+EHLO = b"250-mx.test\r\n250-8BITMIME\r\n250-SMTPUTF8\r\n250 SIZE 1000000\r\n"
+EHLO_STARTTLS = b"250-mx.test\r\n250 STARTTLS\r\n"
+_USUAL: dict[str, Reply] = {
+    "BANNER": b"220 mx.test ESMTP\r\n",
+    "EHLO": EHLO,
+    "HELO": b"250 mx.test\r\n",
+    "STARTTLS": b"220 go ahead\r\n",
+    "MAIL": b"250 2.1.0 Ok\r\n",
+    "RCPT": b"250 2.1.5 Ok\r\n",
+    "DATA": b"354 go ahead\r\n",
+    "DOT": b"250 2.0.0 Ok: queued as 4711\r\n",
+    "RSET": b"250 2.0.0 Ok\r\n",
+    "QUIT": b"221 2.0.0 Bye\r\n",
+}
+
+
+@dataclass
+class ScriptedServer:
+    """Replies by verb ("BANNER" and "DOT" among them). A list is used up, its last reply stays.
+
+    reads_content False: the DOT reply comes when the content has just begun, the rest is not read.
+    `lines` are the commands as they came, `contents` what came after each DATA, dot included.
+    """
+
+    replies: Mapping[str, Reply | list[Reply]] = field(default_factory=dict)
+    tls: ssl.SSLContext | None = None
+    reads_content: bool = True
+    lines: list[bytes] = field(default_factory=list)
+    contents: list[bytes] = field(default_factory=list)
+    connections: int = 0
+    _used: dict[str, int] = field(default_factory=dict)
+    _writers: list[asyncio.StreamWriter] = field(default_factory=list)
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Handle one connection; a callback for asyncio.start_server."""
+        self.connections += 1
+        self._writers.append(writer)
+        try:
+            await self._converse(reader, writer)
+        except (OSError, asyncio.IncompleteReadError, asyncio.CancelledError):
+            pass  # the client is gone, or the test is over
+        finally:
+            writer.transport.abort()
+
+    async def _converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        step = "BANNER"
+        while (reply := self._reply(step)) is not HANGS_UP:
+            writer.write(reply)
+            await writer.drain()
+            if step == "QUIT":
+                return
+            if step == "STARTTLS" and reply.startswith(b"220"):
+                if self.tls is None:
+                    writer.write(b"this is no TLS record at all\r\n")
+                    await reader.read(1)
+                    return
+                await writer.start_tls(self.tls)
+            if step == "DATA" and reply.startswith(b"3"):
+                if not self.reads_content:
+                    await self._answer_half_way(reader, writer)
+                    return
+                self.contents.append(await reader.readuntil(b"\r\n.\r\n"))
+                step = "DOT"
+                continue
+            line = (await reader.readuntil(b"\r\n")).removesuffix(b"\r\n")
+            self.lines.append(line)
+            step = line[:8].split(b" ")[0].decode().upper()
+        # Nothing more is said.
+
+    async def _answer_half_way(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(1)
+        if (reply := self._reply("DOT")) is not HANGS_UP:
+            writer.write(reply)
+            await asyncio.Event().wait()  # until the test's loop ends
+
+    def hang_up(self) -> None:
+        """Close all connections."""
+        for writer in self._writers:
+            writer.close()
+
+    def _reply(self, step: str) -> Reply:
+        reply = self.replies.get(step, _USUAL.get(step, b"502 5.5.1 what?\r\n"))
+        if not isinstance(reply, list):
+            return reply
+        used = self._used.get(step, 0)
+        self._used[step] = used + 1
+        return reply[min(used, len(reply) - 1)]
+
+    @property
+    def verbs(self) -> list[str]:
+        """The verbs of `lines`."""
+        return [line.split(b" ")[0].decode() for line in self.lines]
