@@ -128,6 +128,9 @@ class Connection:
         """
         # Reads from the start: aiosmtplib drops what comes while nobody waits for it.
         reading = asyncio.create_task(self._protocol.read_response())
+        # It must have begun before the server can answer: uvloop may deliver what the network has
+        # before it takes a first step of a new task.
+        await asyncio.sleep(0)
         try:
             async with asyncio.timeout(self._timeouts.data):
                 complete = await self._upload(chunks, reading)

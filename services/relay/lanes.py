@@ -79,6 +79,10 @@ class _Lane:
             if not waiting.done():
                 waiting.set_result(None)
                 return
+        self._staff()
+
+    def _staff(self) -> None:
+        """Open one more connection, if there may be one."""
         if len(self.workers) < self._connections:
             worker = asyncio.get_running_loop().create_task(self._work())
             self.workers.add(worker)
@@ -86,9 +90,14 @@ class _Lane:
 
     def _left(self, worker: asyncio.Task[None]) -> None:
         self.workers.discard(worker)
-        if not worker.cancelled() and worker.exception() is not None:
-            _log.error("lane_failed", domain=self._domain, error=repr(worker.exception()))
-        if not self.workers and not self._jobs:
+        if worker.cancelled():
+            return
+        if (error := worker.exception()) is not None:
+            _log.error("lane_failed", domain=self._domain, error=repr(error))
+        if self._jobs:
+            # They came while it was closing its connection, and found no room for another one.
+            self._staff()
+        elif not self.workers:
             self._lanes.pop(self._domain, None)
 
     async def _work(self) -> None:
@@ -111,19 +120,20 @@ class _Lane:
                 await session.close()
 
     async def _next(self, session: Session | None) -> Job | None:
-        if self._jobs:
-            return self._jobs.popleft()
-        if session is None or not session.usable:
-            return None
-        waiting: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._idle.add(waiting)
-        try:
-            await asyncio.wait_for(waiting, self._idle_seconds)
-        except TimeoutError:
-            return None
-        finally:
-            self._idle.discard(waiting)
-        return self._jobs.popleft() if self._jobs else None
+        """Give the next job, after a while of idleness with an open connection; None: close it."""
+        while not self._jobs:
+            if session is None or not session.usable:
+                return None
+            waiting: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            self._idle.add(waiting)
+            try:
+                await asyncio.wait_for(waiting, self._idle_seconds)
+            except TimeoutError:
+                if not self._jobs:
+                    return None
+            finally:
+                self._idle.discard(waiting)
+        return self._jobs.popleft()
 
     async def _open(self, job: Job) -> Session | None:
         """Connect. A site that cannot be reached is so for all that wait for it: they share the result."""

@@ -16,6 +16,7 @@ from demo.machine import SENDER_DOMAIN
 from demo.receiver.receiver import Receiver
 from emta.client import Client
 from emta.feedback.v1.log_pb2 import LogEntry, LogEvent
+from emta.problems import Problem
 from emta.relay.v1.message_pb2 import Message
 from emta.relay.v1.relay_service_pb2 import SubmitResult
 from services.bounce import app as bounce
@@ -56,8 +57,8 @@ class World:
         """Wait until a message's row has a status; time stands still meanwhile."""
 
         async def reached() -> LogEntry | None:
-            rows = [e async for e in self.client.logs(delivery, message_ids=[message_id])]
-            return rows[0] if rows and rows[0].status == status else None
+            entry = await self._row(message_id, delivery)
+            return entry if entry is not None and entry.status == status else None
 
         return await eventually(reached, f"{message_id} to get status {status}")
 
@@ -65,10 +66,19 @@ class World:
         """Wait until so many attempts of a message have failed."""
 
         async def reached() -> LogEntry | None:
-            rows = [e async for e in self.client.logs("d1", message_ids=[message_id])]
-            return rows[0] if rows and rows[0].retry_count >= count else None
+            entry = await self._row(message_id, "d1")
+            return entry if entry is not None and entry.retry_count >= count else None
 
         return await eventually(reached, f"{count} failed attempts of {message_id}")
+
+    async def _row(self, message_id: str, delivery: str) -> LogEntry | None:
+        try:
+            rows = [e async for e in self.client.logs(delivery, message_ids=[message_id])]
+        except Problem as problem:
+            # Its first outcome has not been reported yet.
+            assert problem.reason == "DELIVERY_UNKNOWN"  # noqa: PT017
+            return None
+        return rows[0] if rows else None
 
     async def events(self, delivery: str = "d1") -> list[LogEvent]:
         """All events of a delivery that is done."""

@@ -17,7 +17,7 @@ from tests.support.eventually import eventually
 TRACE_ID = 0x4BF92F3577B34DA6A3CE929D0E0E4736
 CALLER = f"00-{TRACE_ID:032x}-00f067aa0ba902b7-01"
 
-# Name of a span, and what happened within it, in order.
+# Name of a span, and what happened within it: by name, then by time (reports run beside the attempts).
 EXPECTED = (
     "caller",
     (
@@ -28,18 +28,18 @@ EXPECTED = (
                 (
                     "relay.attempt",
                     (
-                        ("signer.sign", ()),
-                        ("smtp.transaction", ()),
                         ("bounce.qualify", ()),
                         ("feedback.record", ()),  # deferral
+                        ("signer.sign", ()),
+                        ("smtp.transaction", ()),
                     ),
                 ),
                 (
                     "relay.attempt",
                     (
+                        ("feedback.record", ()),  # sent
                         ("signer.sign", ()),
                         ("smtp.transaction", ()),
-                        ("feedback.record", ()),  # sent
                     ),
                 ),
             ),
@@ -59,7 +59,7 @@ def exporter() -> InMemorySpanExporter:
 
 def tree(spans: list[ReadableSpan], span_id: int, name: str) -> tuple[str, tuple[object, ...]]:
     children = [span for span in spans if span.parent is not None and span.parent.span_id == span_id]
-    children.sort(key=lambda span: span.start_time or 0)
+    children.sort(key=lambda span: (span.name, span.start_time))
     return name, tuple(tree(spans, child.context.span_id, child.name) for child in children)
 
 
