@@ -46,24 +46,21 @@ def find(events: Iterable[LogEvent]) -> dict[str, LogEvent]:
 
 def table(steps: dict[str, LogEvent]) -> Table:
     """Show the steps."""
-    shown = Table(title="The five steps, as they happened", title_justify="left")
+    shown = Table(title="The five steps, as they happened", title_justify="left", show_lines=True)
     shown.add_column("Step", no_wrap=True)
-    shown.add_column("At", no_wrap=True)
-    shown.add_column("Recipient")
-    shown.add_column("What was said")
-    shown.add_column("Status")
-    shown.add_column("Success", justify="right")
+    shown.add_column("What happened", overflow="fold", ratio=1)
+    shown.add_column("Status", no_wrap=True)
+    shown.add_column("Success", justify="right", no_wrap=True)
     for name, title in _TITLES.items():
         event = steps.get(name)
         if event is None:
-            shown.add_row(name, "", "", "did not happen", "", "")
+            shown.add_row(f"{name} {title}", "did not happen", "", "")
             continue
+        before, after = (words.STATUS_SHORT[s] for s in (event.status_before, event.status_after))
         shown.add_row(
-            f"{name} {title}",
-            moment(event.outcome.event_time),
-            Text(event.outcome.recipient),
-            Text(_said(event)),
-            f"{words.STATUS_SHORT[event.status_before]} -> {words.STATUS_SHORT[event.status_after]}",
+            f"{name} {title}\n   {moment(event.outcome.event_time)}",
+            Text(f"{event.outcome.recipient}\n{_said(event)}".strip()),
+            f"{before}\n-> {after}",
             f"{100 * event.delivery_sent / event.delivery_to_deliver:.1f} %"
             if event.delivery_sent
             else "-",

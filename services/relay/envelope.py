@@ -16,13 +16,15 @@ from emta.problems import Problem, invalid
 # RFC 5321 section 4.5.3.1: local part 64, path 256 with its brackets; domain 255 (RFC 1035: 253 in text).
 _MAX_LOCAL, _MAX_ADDRESS, _MAX_DOMAIN = 64, 254, 253
 
-_ATEXT = r"A-Za-z0-9!#$%&'*+/=?^_`{|}~-"
-_UTF8 = r"\u00a1-\U0010ffff"  # RFC 6531 section 3.3: beyond ASCII, controls and no-break space apart
-_DOT_STRING = re.compile(rf"[{_ATEXT}{_UTF8}]+(?:\.[{_ATEXT}{_UTF8}]+)*")
+# RFC 6531 section 3.3: beyond ASCII, controls and the no-break space apart.
+_UTF8 = r"\u00a1-\U0010ffff"
+_ATOM = rf"[A-Za-z0-9!#$%&'*+/=?^_`{{|}}~{_UTF8}-]+"
+_DOT_STRING = re.compile(rf"{_ATOM}(?:\.{_ATOM})*")
 _QUOTED_STRING = re.compile(rf'"(?:[ !#-\[\]-~{_UTF8}]|\\[ -~])*"')
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _LABEL = re.compile(r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?")
 _IDENTIFIER = re.compile(r"[!-~]{1,128}")
+_POOL = re.compile(r"[!-~]{1,64}")
 
 
 @dataclass(frozen=True)
@@ -89,6 +91,22 @@ def parse_identifier(text: str, field: str) -> str:
             field,
             "IDENTIFIER_INVALID",
             f"{field} must be 1 to 128 printable ASCII characters without spaces",
+        )
+    return text
+
+
+def parse_selector(text: str, field: str) -> str:
+    """Check a DKIM selector: DNS labels (RFC 6376 section 3.1)."""
+    if len(text) > _MAX_DOMAIN or not all(map(_LABEL.fullmatch, text.lower().split("."))):
+        raise invalid(field, "SELECTOR_INVALID", f"{field} is no DKIM selector (RFC 6376 section 3.1)")
+    return text
+
+
+def parse_pool(text: str, field: str) -> str:
+    """Check the name of a pool: 1..64 printable ASCII characters without spaces."""
+    if not _POOL.fullmatch(text):
+        raise invalid(
+            field, "POOL_INVALID", f"{field} must be 1 to 64 printable ASCII characters without spaces"
         )
     return text
 

@@ -1,242 +1,261 @@
-"""Re-encoding the parts of a MIME message (RFC 2045, RFC 2046) in place.
+"""A message's MIME structure, byte by byte: its 8-bit and long parts made fit for SMTP.
 
-Works on the bytes: parts that need nothing stay as they are to the last octet, which no parser that
-builds a tree and writes it out again can promise.
+Parts are found and replaced where they stand. Nothing is parsed into objects and written out again,
+so that parts which need no change keep every octet. Line ends may be CRLF, LF or CR on the way in.
+
+What becomes of a part that does not fit:
+- text: CRLF line ends and quoted-printable, whatever its charset; text in UTF-16 or UTF-32, whose
+  octets are no lines: base64;
+- anything else: base64 of its octets as they were given, so that a binary part stays whole;
+- quoted-printable and base64 with too long lines: folded anew;
+- multipart/signed: left as it is but for line ends, since any other change breaks the signature;
+- what cannot be encoded (header fields, preambles, message/* other than whole messages): left.
+What is left may need 8BITMIME; with a NUL or a too long line it is refused.
 """
 
 from __future__ import annotations
 
-import base64
-import binascii
-import quopri
 import re
-from dataclasses import dataclass, field
-from email.message import Message
+from base64 import encodebytes
+from binascii import Error as Base64Error
+from binascii import a2b_base64, a2b_qp, b2a_qp
+from collections.abc import Iterator
 
 from emta.problems import Problem, invalid
 from emta.relay.v1.message_pb2 import ContentChange
+from services.relay.mime_header import NOT_ENCODED, Kind, kind_of, name_charset, with_encoding
 
 # RFC 5322 section 2.1.1, without the CRLF.
-MAX_LINE = 998
-# faults-and-attacks.md S31: what no honest message reaches, and what a hostile one may cost.
-_MAX_DEPTH = 20
-_MAX_PARTS = 100
+MAX_LINE_OCTETS = 998
+# Far above what mail programs make; parsers of receivers give up (or crash) at some hundreds.
+MAX_DEPTH = 20
+MAX_PARTS = 100
 
-_FIELD = re.compile(rb"([!-9;-~]+)[ \t]*:[^\r]*\r\n(?:[ \t][^\r]*\r\n)*")
-_BINARY = re.compile(rb"content-transfer-encoding\s*:\s*binary", re.IGNORECASE)
-
-Field = tuple[bytes, bytes]  # lower-case name, the whole field with its CRLFs
-
-
-def split_entity(text: bytes) -> tuple[bytes, bytes]:
-    """Cut an entity into header block (each field with its CRLF) and body, without the empty line."""
-    if text.startswith(b"\r\n"):
-        return b"", text[2:]
-    header, separator, body = text.partition(b"\r\n\r\n")
-    if not separator:
-        return (text if text.endswith(b"\r\n") else text + b"\r\n"), b""
-    return header + b"\r\n", body
+_END = rb"(?>\r\n|\r|\n)"
+_LINE_END = re.compile(_END)
+_HEADER_END = re.compile(rb"(%b)(%b)" % (_END, _END))
+_AFTER_BOUNDARY = re.compile(rb"(--)?[ \t]*+(?=[\r\n]|\Z)")
+# Where these words stand, octets that look like line ends may be none.
+_MAYBE_NO_LINES = re.compile(rb"binary|utf-?(?:16|32)|ucs-?[24]", re.IGNORECASE)
 
 
-def split_fields(header_block: bytes) -> list[Field] | None:
-    """Cut a header block into its fields; None when something in it is no field."""
-    fields = []
-    position = 0
-    while position < len(header_block):
-        found = _FIELD.match(header_block, position)
-        if found is None:
-            return None
-        fields.append((found[1].lower(), found[0]))
-        position = found.end()
-    return fields
+def is_clean(content: bytes) -> bool:
+    """Whether it is 7-bit, without NUL, with CRLF line ends and no line over 998 octets."""
+    ends = content.count(b"\r\n")
+    return (
+        content.isascii()
+        and b"\0" not in content
+        and content.count(b"\n") == ends
+        and content.count(b"\r") == ends
+        and not _has_long_line(content)
+    )
 
 
-def is_plain(body: bytes) -> bool:
-    """Whether a body is ASCII with lines of at most 998 octets: then no part of it needs anything."""
-    return body.isascii() and max(map(len, body.split(b"\r\n"))) <= MAX_LINE
+def to_crlf(content: bytes) -> bytes:
+    """Make every CRLF, LF and CR a CRLF."""
+    ends = content.count(b"\r\n")
+    if content.count(b"\n") == ends and content.count(b"\r") == ends:
+        return content
+    return content.replace(b"\r\n", b"\n").replace(b"\r", b"\n").replace(b"\n", b"\r\n")
 
 
-def mentions_binary(text: bytes) -> bool:
-    """Whether some part may be labelled binary, where line ends are not line ends."""
-    return _BINARY.search(text) is not None
+def split(entity: bytes) -> tuple[bytes, bytes, bytes]:
+    """Cut at the first empty line: the header block, the empty line's end, the body.
+
+    Joined they give `entity` again. Without an empty line all of it is the header block.
+    """
+    if first := _LINE_END.match(entity):
+        return b"", first[0], entity[first.end() :]
+    if end := _HEADER_END.search(entity):
+        return entity[: end.end(1)], end[2], entity[end.end() :]
+    return entity, b"", b""
 
 
-@dataclass
-class Entity:
-    """A message or a part of one: header fields and body."""
+def to_wire(header: bytes, body: bytes, changes: set[ContentChange]) -> tuple[bytes, bytes, bool]:
+    """Make a message fit for SMTP and note in `changes` what was done.
 
-    fields: list[Field]
-    body: bytes
-
-    def to_bytes(self) -> bytes:
-        """Write it out."""
-        return b"".join(raw for _, raw in self.fields) + b"\r\n" + self.body
-
-    def value(self, name: bytes) -> str:
-        """Unfolded value of a field; empty when there is none."""
-        for field_name, raw in self.fields:
-            if field_name == name:
-                return raw.partition(b":")[2].replace(b"\r\n", b"").decode("latin-1").strip()
-        return ""
-
-    def set(self, name: bytes, label: str, value: str) -> None:
-        """Replace a field, or add it."""
-        line = (name, f"{label}: {value}\r\n".encode("ascii"))
-        for position, (field_name, _) in enumerate(self.fields):
-            if field_name == name:
-                self.fields[position] = line
-                return
-        self.fields.append(line)
-
-
-@dataclass
-class Encoding:
-    """An entity after re-encoding, and what was done to it."""
-
-    entity: Entity
-    changes: set[ContentChange] = field(default_factory=set)
-
-
-def encode(entity: Entity, line_ends_changed: bool) -> Encoding:
-    """Re-encode the parts that are 8-bit or have over-long lines; multipart/signed stays as it is."""
-    encoding = Encoding(entity)
-    _Walk(encoding, line_ends_changed).visit(entity, depth=0)
-    return encoding
+    `header` has CRLF line ends, `body` any. Returns both, and whether header fields hold UTF-8.
+    Raises INVALID_ARGUMENT CONTENT_HAS_NUL, LINE_TOO_LONG, HEADER_NOT_UTF8, MIME_TOO_DEEP,
+    MIME_TOO_MANY_PARTS, MIME_BOUNDARY_MISSING, MIME_ENCODING_INVALID.
+    """
+    walk = _Walk(changes)
+    lines = to_crlf(body)
+    if is_clean(header) and is_clean(lines) and not _MAYBE_NO_LINES.search(header + body):
+        body = walk.lines(body)
+    else:
+        header, body = walk.entity(header, body, depth=1, is_message=True)
+    for piece in (header, body):
+        if b"\0" in piece:
+            raise invalid("content", "CONTENT_HAS_NUL", "a NUL stands where none can be encoded")
+        if _has_long_line(piece):
+            raise invalid(
+                "content",
+                "LINE_TOO_LONG",
+                f"a line of more than {MAX_LINE_OCTETS} octets stands where it cannot be encoded",
+            )
+    return header, body, walk.utf8_header
 
 
 class _Walk:
-    def __init__(self, encoding: Encoding, line_ends_changed: bool) -> None:
-        self._changes = encoding.changes
-        self._line_ends_changed = line_ends_changed
+    """One way through one message."""
+
+    def __init__(self, changes: set[ContentChange]) -> None:
+        self._changes = changes
         self._parts = 0
+        self._encoded = 0
+        self.utf8_header = False
 
-    def visit(self, entity: Entity, depth: int) -> None:
-        """Re-encode `entity` in place."""
-        if depth > _MAX_DEPTH:
-            raise _refused("MIME_TOO_DEEP", f"content nests parts more than {_MAX_DEPTH} deep")
+    def lines(self, content: bytes) -> bytes:
+        """Give `content` CRLF line ends."""
+        lines = to_crlf(content)
+        if lines != content:
+            self._changes.add(ContentChange.CONTENT_CHANGE_LINE_ENDS)
+        return lines
+
+    def entity(
+        self,
+        header: bytes,
+        body: bytes,
+        *,
+        depth: int,
+        is_message: bool,
+        default_type: bytes = b"text/plain",
+    ) -> tuple[bytes, bytes]:
         self._parts += 1
-        if self._parts > _MAX_PARTS:
-            raise _refused("MIME_TOO_MANY_PARTS", f"content has more than {_MAX_PARTS} parts")
-        kind = Message()
-        kind["Content-Type"] = entity.value(b"content-type") or "text/plain"
-        cte = entity.value(b"content-transfer-encoding").lower()
-        if self._line_ends_changed and cte == "binary" and kind.get_content_maintype() != "text":
-            raise _refused("BINARY_PART", "content has a part labelled binary that is not in CRLF lines")
-        if is_plain(entity.body) and not (self._line_ends_changed and mentions_binary(entity.body)):
-            return
-        if kind.get_content_type() == "multipart/signed":
-            _check_lines(entity.body)
-        elif kind.get_content_maintype() == "multipart":
-            self._visit_parts(entity, kind.get_boundary(), depth)
-        elif kind.get_content_type() in ("message/rfc822", "message/global"):
-            entity.body = self._nested(entity.body, depth)
-        elif kind.get_content_maintype() == "message":
-            raise _refused(
-                "MESSAGE_PART_8BIT", f"content has a {kind.get_content_type()} part that is not 7-bit"
-            )
+        if self._parts > MAX_PARTS:
+            raise invalid("content", "MIME_TOO_MANY_PARTS", f"more than {MAX_PARTS} parts")
+        if depth > MAX_DEPTH:
+            raise invalid("content", "MIME_TOO_DEEP", f"parts nested over {MAX_DEPTH} deep")
+        header = self.lines(header)
+        self._check_utf8(header)
+        kind = kind_of(header, default_type)
+        given = body
+        if not kind.is_composite:
+            body, encoding = self._leaf(kind, body)
         else:
-            self._leaf(entity, kind.get_content_maintype() == "text", cte)
+            encoded_before = self._encoded
+            body, encoding = self._composite(kind, body, depth), kind.encoding
+            if self._encoded > encoded_before and encoding != b"7bit":
+                encoding = b"7bit" if body.isascii() else b"8bit"
+        if encoding == b"quoted-printable":
+            header = name_charset(header, given)
+        if encoding != kind.encoding:
+            header = with_encoding(header, encoding, is_message=is_message)
+        return header, body
 
-    def _visit_parts(self, entity: Entity, boundary: str | None, depth: int) -> None:
-        if not boundary:
-            raise _refused("MIME_MALFORMED", "content has a multipart without a boundary")
-        delimiter = re.compile(
-            rb"(?:\A|\r\n)--" + re.escape(boundary.encode("latin-1")) + rb"(--)?[ \t]*(?:\r\n|\Z)"
-        )
+    def _check_utf8(self, header: bytes) -> None:
+        if header.isascii():
+            return
+        try:
+            header.decode()
+        except UnicodeDecodeError:
+            raise invalid(
+                "content", "HEADER_NOT_UTF8", "a header field holds 8-bit octets not in UTF-8"
+            ) from None
+        self.utf8_header = True
+
+    def _composite(self, kind: Kind, body: bytes, depth: int) -> bytes:
+        if kind.type in (b"message/rfc822", b"message/global", b"message/news"):
+            return self._whole(body, depth, b"text/plain", is_message=True)
+        if kind.type.startswith(b"message/"):
+            return self.lines(body)
+        if kind.type == b"multipart/signed":
+            if to_crlf(body) != body and _MAYBE_NO_LINES.search(body):
+                raise _encoding_invalid("a signed part may not be binary")
+            return self.lines(body)
+        return self._multipart(kind, body, depth)
+
+    def _multipart(self, kind: Kind, body: bytes, depth: int) -> bytes:
+        if not kind.boundary:
+            raise invalid("content", "MIME_BOUNDARY_MISSING", "a multipart names no boundary")
+        default = b"message/rfc822" if kind.type == b"multipart/digest" else b"text/plain"
         pieces: list[bytes] = []
-        begin, inside, position = 0, False, 0
-        while (found := delimiter.search(entity.body, position)) is not None:
-            piece = entity.body[begin : found.start()]
-            pieces += [self._nested(piece, depth) if inside else _outside(piece), found[0]]
-            begin = found.end()
-            if found[1]:
-                inside = False
+        at, in_part = 0, False
+        for start, end, closes in _delimiters(body, kind.boundary):
+            # Two delimiters in a row share a line end.
+            start = max(start, at)
+            region = body[at:start]
+            pieces.append(self._whole(region, depth, default) if in_part else self.lines(region))
+            pieces.append(self.lines(body[start:end]))
+            at, in_part = end, not closes
+            if closes:
                 break
-            inside = True
-            # The CRLF that ends this delimiter may begin the next one.
-            position = max(found.end() - 2, found.start() + 1)
-            begin = found.end()
-        if not pieces:
-            raise _refused("MIME_MALFORMED", "content has a multipart whose boundary never comes")
-        rest = entity.body[begin:]
-        pieces.append(self._nested(rest, depth) if inside else _outside(rest))
-        entity.body = b"".join(pieces)
+        region = body[at:]
+        pieces.append(self._whole(region, depth, default) if in_part else self.lines(region))
+        return b"".join(pieces)
 
-    def _nested(self, text: bytes, depth: int) -> bytes:
-        """Re-encode a part given as text; one that needs nothing comes back as the same octets."""
-        if is_plain(text) and not (self._line_ends_changed and mentions_binary(text)):
-            return text
-        header_block, body = split_entity(text)
-        fields = split_fields(header_block)
-        if fields is None or not header_block.isascii():
-            raise _refused("MIME_MALFORMED", "content has a part with malformed or 8-bit header fields")
-        _check_lines(header_block)
-        entity = Entity(fields, body)
-        self.visit(entity, depth + 1)
-        return entity.to_bytes()
-
-    def _leaf(self, entity: Entity, is_text: bool, cte: str) -> None:
-        if cte == "base64":
-            _rewrap(entity)
-            self._changes.add(ContentChange.CONTENT_CHANGE_BASE64)
-            return
-        data = quopri.decodestring(entity.body) if cte == "quoted-printable" else entity.body
-        if is_text:
-            _name_charset(entity, data)
-            entity.body = quoted_printable(data)
-            entity.set(b"content-transfer-encoding", "Content-Transfer-Encoding", "quoted-printable")
-            self._changes.add(ContentChange.CONTENT_CHANGE_QUOTED_PRINTABLE)
-        else:
-            entity.body = base64.encodebytes(data).replace(b"\n", b"\r\n")
-            entity.set(b"content-transfer-encoding", "Content-Transfer-Encoding", "base64")
-            self._changes.add(ContentChange.CONTENT_CHANGE_BASE64)
-        if not entity.value(b"mime-version") and self._parts == 1:
-            entity.set(b"mime-version", "MIME-Version", "1.0")
-
-
-def quoted_printable(text: bytes) -> bytes:
-    """Encode text with CRLF line ends as quoted-printable (RFC 2045 section 6.7)."""
-    # The encoder leaves CR alone and takes its soft breaks from the first line end that it sees: give
-    # it LF only. A lone CR (it was hidden in encoded text) is put in encoded.
-    pieces = text.replace(b"\r\n", b"\n").split(b"\r")
-    return b"=0D".join(binascii.b2a_qp(piece, istext=True) for piece in pieces).replace(b"\n", b"\r\n")
-
-
-def _rewrap(entity: Entity) -> None:
-    try:
-        data = base64.b64decode(entity.body, validate=False)
-    except binascii.Error:
-        raise _refused("MIME_MALFORMED", "content has a broken base64 part") from None
-    entity.body = base64.encodebytes(data).replace(b"\n", b"\r\n")
-
-
-def _name_charset(entity: Entity, data: bytes) -> None:
-    """A part without Content-Type is US-ASCII (RFC 2045 section 5.2): say what it really is."""
-    if entity.value(b"content-type") or data.isascii():
-        return
-    try:
-        data.decode()
-        charset = "utf-8"
-    except UnicodeDecodeError:
-        charset = "unknown-8bit"  # RFC 1428 section 3
-    entity.set(b"content-type", "Content-Type", f"text/plain; charset={charset}")
-
-
-def _outside(text: bytes) -> bytes:
-    """Preamble or epilogue of a multipart: shown to nobody, so nothing there is worth encoding."""
-    if not text.isascii():
-        raise _refused("MIME_MALFORMED", "content has 8-bit text outside of every part")
-    _check_lines(text)
-    return text
-
-
-def _check_lines(text: bytes) -> None:
-    if max(map(len, text.split(b"\r\n"))) > MAX_LINE:
-        raise _refused(
-            "LINE_TOO_LONG",
-            f"content has a line over {MAX_LINE} octets that cannot be re-encoded",
+    def _whole(self, entity: bytes, depth: int, default_type: bytes, *, is_message: bool = False) -> bytes:
+        """What is inside a composite part at `depth`."""
+        header, empty_line, body = split(entity)
+        header, body = self.entity(
+            header, body, depth=depth + 1, is_message=is_message, default_type=default_type
         )
+        return header + self.lines(empty_line) + body
+
+    def _leaf(self, kind: Kind, body: bytes) -> tuple[bytes, bytes]:
+        """Body and encoding of a part that holds no others."""
+        if kind.is_opaque:
+            return (body, kind.encoding) if is_clean(body) else (self._base64(body), b"base64")
+        if is_clean(to_crlf(body)):
+            return self.lines(body), kind.encoding
+        if kind.encoding in NOT_ENCODED and not kind.is_text:
+            return self._base64(body), b"base64"
+        if kind.encoding == b"base64":
+            return self._base64(_decoded_base64(body)), b"base64"
+        lines = self.lines(body)
+        if b"\0" in lines:
+            raise invalid("content", "CONTENT_HAS_NUL", "a text part holds a NUL")
+        if kind.encoding == b"quoted-printable":
+            lines = a2b_qp(lines)
+        elif kind.encoding not in NOT_ENCODED:
+            raise _encoding_invalid("a part in an unknown encoding holds 8-bit or long lines")
+        return self._quoted_printable(lines), b"quoted-printable"
+
+    def _base64(self, octets: bytes) -> bytes:
+        self._encoded += 1
+        self._changes.add(ContentChange.CONTENT_CHANGE_BASE64)
+        return encodebytes(octets).replace(b"\n", b"\r\n")
+
+    def _quoted_printable(self, octets: bytes) -> bytes:
+        """Line by line, so that a CR or LF which ends no line is encoded and comes back as it was."""
+        self._encoded += 1
+        self._changes.add(ContentChange.CONTENT_CHANGE_QUOTED_PRINTABLE)
+        encoded = b"\n".join([b2a_qp(line, istext=False) for line in octets.split(b"\r\n")])
+        return encoded.replace(b"\n", b"\r\n")
 
 
-def _refused(reason: str, message: str) -> Problem:
-    return invalid("content", reason, message)
+def _has_long_line(content: bytes) -> bool:
+    at, last = 0, len(content) - MAX_LINE_OCTETS
+    while at < last:
+        at = content.rfind(b"\n", at, at + MAX_LINE_OCTETS + 2) + 1
+        if at == 0:
+            return True
+    return False
+
+
+def _delimiters(body: bytes, boundary: bytes) -> Iterator[tuple[int, int, bool]]:
+    """Each boundary line with the line ends around it: start, end, whether it closes the parts."""
+    dashed = b"--" + boundary
+    at = body.find(dashed)
+    while at >= 0:
+        after = at + len(dashed)
+        if (at == 0 or body[at - 1] in b"\r\n") and (rest := _AFTER_BOUNDARY.match(body, after)):
+            start = at - len(_line_end_before(body, at))
+            line_end = _LINE_END.match(body, rest.end())
+            yield start, line_end.end() if line_end else rest.end(), rest[1] is not None
+        at = body.find(dashed, after)
+
+
+def _line_end_before(body: bytes, at: int) -> bytes:
+    return b"\r\n" if body[max(at - 2, 0) : at] == b"\r\n" else body[max(at - 1, 0) : at]
+
+
+def _decoded_base64(body: bytes) -> bytes:
+    try:
+        return a2b_base64(b"".join(body.split()), strict_mode=True)
+    except Base64Error:
+        raise _encoding_invalid("a part in base64 holds other octets") from None
+
+
+def _encoding_invalid(message: str) -> Problem:
+    return invalid("content", "MIME_ENCODING_INVALID", message)

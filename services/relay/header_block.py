@@ -1,0 +1,91 @@
+"""A message's own header block (RFC 5322 section 3.6): what may not be there, what must be."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection
+from datetime import UTC, datetime
+from email.utils import format_datetime
+
+from emta.problems import Problem, invalid
+from emta.relay.v1.message_pb2 import ContentChange
+
+# A message that passed more servers goes in circles. RFC 5321 section 6.3 asks for a large limit;
+# 50 is what the most used servers count to, and mail from Campaign arrives here with none at all.
+MAX_RECEIVED = 50
+
+# RFC 5322 section 3.6 and RFC 2045 section 3: they may stand once. Two of them are read differently
+# by the one who checks a message and the one who shows it.
+_ONCE = frozenset(
+    b"from sender reply-to to cc message-id in-reply-to references subject date"
+    b" mime-version content-type content-transfer-encoding".split()
+)
+_BCC = frozenset((b"bcc", b"resent-bcc"))
+
+# Stricter than RFC 5322 section 4 (obsolete syntax): no blank before the colon, no control
+# characters, no folded line of blanks only. Parsers differ on where a header with these ends.
+_FIELD = rb"[!-9;-~]++:[\t -~\x80-\xff]*+\r\n(?:[ \t]++[!-~\x80-\xff][\t -~\x80-\xff]*+\r\n)*+"
+_BLOCK = re.compile(rb"(?:%b)*+" % _FIELD)
+_FIELDS = re.compile(_FIELD)
+_NAMES = re.compile(rb"^([!-9;-~]++):", re.MULTILINE)
+
+
+def mend(
+    header: bytes,
+    now_ms: int,
+    message_id: str,
+    removed: Collection[bytes],
+    changes: set[ContentChange],
+) -> bytes:
+    """Take out and add fields of `header` (CRLF line ends), and note it in `changes`.
+
+    Raises INVALID_ARGUMENT HEADER_MALFORMED, HEADER_MISSING, HEADER_REPEATED, ROUTING_LOOP; what is
+    wrong with the lines themselves (length, NUL, 8-bit octets) is for the caller to see.
+    """
+    # NUL has a reason of its own, wherever it stands.
+    if b"\0" in header:
+        raise invalid("content", "CONTENT_HAS_NUL", "a header field holds a NUL")
+    if not _BLOCK.fullmatch(header):
+        raise _malformed(header)
+    names = _NAMES.findall(header.lower())
+    if not _BCC.isdisjoint(names):
+        header, names = _without(header, _BCC)
+        changes.add(ContentChange.CONTENT_CHANGE_BCC_REMOVED)
+    if removed and not set(removed).isdisjoint(names):
+        header, names = _without(header, removed)
+        changes.add(ContentChange.CONTENT_CHANGE_INTERNAL_HEADER_REMOVED)
+    _check(header, names)
+    if b"date" not in names:
+        date = format_datetime(datetime.fromtimestamp(now_ms / 1000, UTC))
+        header += b"Date: %b\r\n" % date.encode()
+        changes.add(ContentChange.CONTENT_CHANGE_DATE_ADDED)
+    if b"message-id" not in names:
+        header += b"Message-ID: %b\r\n" % message_id.encode()
+        changes.add(ContentChange.CONTENT_CHANGE_MESSAGE_ID_ADDED)
+    return header
+
+
+def _without(header: bytes, removed: Collection[bytes]) -> tuple[bytes, list[bytes]]:
+    fields = [(field[: field.index(b":")].lower(), field) for field in _FIELDS.findall(header)]
+    kept = [(name, field) for name, field in fields if name not in removed]
+    return b"".join(field for _, field in kept), [name for name, _ in kept]
+
+
+def _check(header: bytes, names: list[bytes]) -> None:
+    if b"from" not in names:
+        raise invalid("content", "HEADER_MISSING", "there is no From", header="From")
+    once = [name for name in names if name in _ONCE]
+    if len(set(once)) != len(once):
+        name = next(name for name in once if once.count(name) > 1).decode()
+        raise invalid("content", "HEADER_REPEATED", f"{name} stands more than once", header=name)
+    if names.count(b"received") > MAX_RECEIVED:
+        raise invalid("content", "ROUTING_LOOP", f"more than {MAX_RECEIVED} Received fields")
+    sender = _FIELDS.findall(header)[names.index(b"from")]
+    if b"@" not in sender:
+        raise invalid("content", "HEADER_MALFORMED", "From holds no address", header="From")
+
+
+def _malformed(header: bytes) -> Problem:
+    good = _BLOCK.match(header)
+    line = header.count(b"\r\n", 0, good.end() if good else 0) + 1
+    return invalid("content", "HEADER_MALFORMED", f"line {line} is no header field", line=str(line))
