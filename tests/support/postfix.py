@@ -109,8 +109,8 @@ async def postfix(folder: Path) -> AsyncIterator[Postfix]:
     etc = folder / "etc"
     for name in ("etc", "queue", "data", "mail"):
         (folder / name).mkdir()
-    shutil.chown(folder / "data", "postfix")
-    shutil.chown(folder / "mail", "postfix")
+    shutil.chown(folder / "data", "postfix", "postfix")
+    shutil.chown(folder / "mail", "postfix", "postfix")
     (folder / "mail").chmod(0o755)
     status = (folder / "data").stat()
     main = _MAIN.format(folder=folder, domain=DOMAIN, uid=status.st_uid, gid=status.st_gid)
