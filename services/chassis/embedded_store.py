@@ -103,6 +103,8 @@ class EmbeddedStore:
             self._lock = (self._data / "lock").open("w")
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
+            if self._lock is not None:
+                self._lock.close()
             raise StoreError(f"{self._data} is in use by another embedded store") from None
         except OSError as error:
             raise StoreError(f"{self._data}: {error.strerror}") from None

@@ -111,6 +111,12 @@ def environ() -> dict[str, str]:
     return {}
 
 
+@pytest.fixture
+def away() -> tuple[str, ...]:
+    """Services that do not run: nobody listens where the Relay looks for them."""
+    return ()
+
+
 @pytest.fixture(scope="session")
 def keys_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("dkim")
@@ -120,7 +126,12 @@ def keys_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 async def world(
-    store: Redis, store_url: str, clock: ManualClock, keys_dir: Path, environ: dict[str, str]
+    store: Redis,
+    store_url: str,
+    clock: ManualClock,
+    keys_dir: Path,
+    environ: dict[str, str],
+    away: tuple[str, ...],
 ) -> AsyncIterator[World]:
     async with AsyncExitStack() as stack:
         receiver = await stack.enter_async_context(Receiver(clock=clock))
@@ -146,6 +157,9 @@ async def world(
             ("feedback", feedback, FeedbackSettings),
             ("relay", relay, RelaySettings),
         ):
+            if name in away:
+                addresses[name] = "127.0.0.1:1"
+                continue
             own = {
                 f"EMTA_{name.upper()}_LISTEN": "127.0.0.1:0",
                 f"EMTA_{name.upper()}_DRAIN_SECONDS": "2",

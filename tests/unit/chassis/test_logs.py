@@ -41,8 +41,9 @@ def lines(monkeypatch: pytest.MonkeyPatch) -> Iterator[Lines]:
     monkeypatch.setattr("sys.stderr", lines.stream)
     logs.setup("info")
     yield lines
-    root.handlers[:], root.level, ours.level = before[0], before[1], before[2]
-    logging.getLogger("emta").manager._clear_cache()  # type: ignore[attr-defined]
+    root.handlers[:] = before[0]
+    root.setLevel(before[1])
+    ours.setLevel(before[2])
 
 
 def test_an_event_has_time_level_service_name_and_fields(lines: Lines) -> None:
