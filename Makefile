@@ -5,6 +5,8 @@ PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3.14 python3; 
 	&& echo $$p && break; done)
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt
+# What pip has to say is worth reading only when it fails.
+QUIETLY := >.venv/setup.log 2>&1 || { cat .venv/setup.log; exit 1; }
 DISTRIBUTIONS := pyproject.toml client/pyproject.toml constraints.txt
 
 .DEFAULT_GOAL := help
@@ -28,7 +30,7 @@ lint: .venv/dev  ## the static half of `make check`
 	@$(BIN)/ruff format --check --quiet . || { echo "run: make format"; exit 1; }
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/mypy
-	@$(BIN)/lint-imports --no-cache | tail -n 1
+	@$(BIN)/lint-imports --no-cache >/dev/null || { $(BIN)/lint-imports --no-cache; exit 1; }
 	@$(BIN)/python -m tools.protos lint
 	@$(BIN)/python -m tools.protos breaking
 	@$(BIN)/python -m tools.manifests
@@ -51,17 +53,17 @@ clean:  ## remove what the targets made
 
 .venv/demo: .venv/base
 	@echo "Setting up: packages of the services and the demo (half a minute) ..."
-	@$(PIP) --editable client --editable '.[all]'
+	@$(PIP) --editable client --editable '.[all]' $(QUIETLY)
 	@touch $@
 
 .venv/test: .venv/demo
 	@echo "Setting up: packages of the tests ..."
-	@$(PIP) --editable client --editable '.[test]'
+	@$(PIP) --editable client --editable '.[test]' $(QUIETLY)
 	@touch $@
 
 .venv/dev: .venv/test
 	@echo "Setting up: packages of the developers ..."
-	@$(PIP) --editable client --editable '.[dev]'
+	@$(PIP) --editable client --editable '.[dev]' $(QUIETLY)
 	@touch $@
 
 .venv/base: $(DISTRIBUTIONS)

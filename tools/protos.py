@@ -62,9 +62,7 @@ def _image(path: Path) -> Path:
 
 def _buf(*arguments: str) -> None:
     buf = Path(sys.executable).with_name("buf")
-    finished = subprocess.run(
-        [buf, *arguments, "--config", ROOT / "buf.yaml"], cwd=ROOT, check=False
-    )
+    finished = subprocess.run([buf, *arguments, "--config", ROOT / "buf.yaml"], cwd=ROOT, check=False)
     if finished.returncode != 0:
         raise SystemExit(finished.returncode)
 
