@@ -19,7 +19,7 @@ _BIN = Path(sys.executable).parent
 
 def render(kustomization: Path) -> str:
     """Give the manifests of a kustomization as YAML documents."""
-    command = [_BIN / "kubectl", "kustomize", kustomization.parent]
+    command = [str(_BIN / "kubectl"), "kustomize", str(kustomization.parent)]
     rendered = subprocess.run(command, capture_output=True, text=True, check=False)
     if rendered.returncode != 0:
         raise SystemExit(f"{kustomization.relative_to(ROOT)}: {rendered.stderr.strip()}")
@@ -32,7 +32,7 @@ def main() -> None:
         with tempfile.NamedTemporaryFile("w", suffix=".yaml") as manifests:
             manifests.write(render(kustomization))
             manifests.flush()
-            command = [_BIN / "kubernetes-validate", "--strict", "--quiet", manifests.name]
+            command = [str(_BIN / "kubernetes-validate"), "--strict", "--quiet", manifests.name]
             if subprocess.run(command, check=False).returncode != 0:
                 raise SystemExit(1)
         print(f"{kustomization.relative_to(ROOT)}: valid")

@@ -11,6 +11,7 @@ from typing import Any
 from pydantic import SecretStr
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
+from pydantic_settings import BaseSettings
 
 from emta.cli.console import ClientSettings
 from services.bounce.settings import BounceSettings
@@ -28,7 +29,7 @@ Settings come from the environment only. A name that does not exist, or a value 
 stops the start with one line that says which. `python -m services.<name> --check` reads the settings
 and stops; `--help` prints this list for one service.
 """
-_SECTIONS = {
+SECTIONS: dict[str, type[BaseSettings]] = {
     "Relay": RelaySettings,
     "Signer": SignerSettings,
     "Bounce": BounceSettings,
@@ -51,7 +52,7 @@ def _default(field: FieldInfo) -> str:
 def page() -> str:
     """Give the page's text."""
     lines = [_HEAD]
-    for title, settings in _SECTIONS.items():
+    for title, settings in SECTIONS.items():
         prefix = settings.model_config["env_prefix"]
         lines += [f"## {title}", "", "| Name | Default | Meaning |", "|---|---|---|"]
         for name, field in settings.model_fields.items():

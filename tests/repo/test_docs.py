@@ -23,10 +23,10 @@ def test_the_settings_page_is_fresh() -> None:
     assert reference.PAGE.read_text() == reference.page(), "run: make protos"
 
 
-@pytest.mark.parametrize("title", reference._SECTIONS)
+@pytest.mark.parametrize("title", reference.SECTIONS)
 def test_every_setting_is_explained(title: str) -> None:
     silent = [
-        name for name, field in reference._SECTIONS[title].model_fields.items() if not field.description
+        name for name, field in reference.SECTIONS[title].model_fields.items() if not field.description
     ]
 
     assert silent == []
