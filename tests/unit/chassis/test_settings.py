@@ -73,3 +73,20 @@ def test_help_lists_every_setting_with_its_default() -> None:
 
     assert "EMTA_RELAY_LISTEN [127.0.0.1:0]" in text
     assert all(f"EMTA_RELAY_{name.upper()}" in text for name in Example.model_fields)
+
+
+def test_only_the_given_environment_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("EMTA_RELAY_LISTEN", "0.0.0.0:9")
+    monkeypatch.setenv("LISTEN", "0.0.0.0:8")
+
+    assert load_settings(Example, {}).listen == "127.0.0.1:0"
+    assert load_settings(Example).listen == "0.0.0.0:9"
+
+
+def test_a_slip_beside_a_password_does_not_show_it() -> None:
+    url = "redis://:s3cret@store/0"
+
+    with pytest.raises(SettingsError) as caught:
+        load_settings(Example, {"EMTA_RELAY_REDIS_URL": url, "EMTA_RELAY_REDIS": url})
+
+    assert "s3cret" not in str(caught.value)
