@@ -11,6 +11,7 @@ import html
 import re
 from collections.abc import Iterable, Mapping
 from email import message_from_bytes, policy
+from email.errors import HeaderParseError
 from email.headerregistry import Address
 from email.message import EmailMessage
 
@@ -98,7 +99,12 @@ def _field_value(name: str, template: str, row: Row) -> str:
     parts = _NAME_AND_ADDRESS.fullmatch(template) if name.lower() in _ADDRESS_FIELDS else None
     if parts is None:
         return _fill(template, row)
-    return str(Address(display_name=_fill(parts["name"], row), addr_spec=_fill(parts["address"], row)))
+    display_name, address = _fill(parts["name"], row), _fill(parts["address"], row)
+    try:
+        return str(Address(display_name=display_name, addr_spec=address))
+    except (ValueError, HeaderParseError):
+        # No address as Python's parser has it: what to do with it, the Relay decides.
+        return str(Address(display_name=display_name)).removesuffix("<>") + f"<{address}>"
 
 
 def _set_text(part: EmailMessage, template: str, row: Row) -> None:

@@ -1,0 +1,145 @@
+"""The command `emta`, as a person types it, against the running stack."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.conftest import World
+from tests.support.eventually import eventually
+
+EMTA = Path(sys.executable).with_name("emta")
+EML = b"""From: Shop <news@shop.example>
+To: {{name}} <{{email}}>
+Subject: Dear {{name}}
+
+Hello {{name}}
+"""
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> Path:
+    (tmp_path / "message.eml").write_bytes(EML)
+    rows = [f"ok+{n}@alpha.example,Person {n}" for n in range(20)]
+    rows += ["user-unknown@alpha.example,Nobody", "not-an-address,Typo"]
+    (tmp_path / "people.csv").write_text("email,name\n" + "\n".join(rows) + "\n")
+    return tmp_path
+
+
+async def start(world: World, folder: Path, *arguments: str) -> asyncio.subprocess.Process:
+    environ = os.environ | {
+        f"EMTA_CLIENT_{name.upper()}": world.addresses[name] for name in ("relay", "feedback", "bounce")
+    }
+    return await asyncio.create_subprocess_exec(
+        EMTA,
+        *arguments,
+        cwd=folder,
+        env=environ | {"COLUMNS": "120"},
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+
+
+async def emta(world: World, folder: Path, *arguments: str) -> tuple[int | None, str, str]:
+    process = await start(world, folder, *arguments)
+    out, err = await process.communicate()
+    return process.returncode, out.decode(), err.decode()
+
+
+SEND = ("send", "--delivery", "spring", "--eml", "message.eml", "--recipients", "people.csv")
+
+
+async def test_send_shows_what_became_of_every_message(world: World, files: Path) -> None:
+    code, out, err = await emta(world, files, *SEND)
+
+    assert (code, err) == (0, "")
+    assert "21 messages taken into account." in out
+    assert "1 refused: ADDRESS_MALFORMED" in out
+    assert "User unknown" in out
+    assert "90.9 %" in out
+    arrived = world.receiver.journal.accepted("ok+7@alpha.example")
+    assert b"Hello Person 7" in arrived[0].content
+    assert world.receiver.journal.violations == []
+
+
+async def test_send_again_sends_nothing_twice(world: World, files: Path) -> None:
+    await emta(world, files, *SEND)
+    await emta(world, files, *SEND)
+
+    assert len(world.receiver.journal.messages) == 20
+
+
+async def test_machines_get_json_lines(world: World, files: Path) -> None:
+    _, out, _ = await emta(world, files, *SEND, "--json")
+    sent = [json.loads(line) for line in out.splitlines()]
+    _, out, _ = await emta(world, files, "log", "spring", "--status", "failed", "--json")
+    failed = [json.loads(line)["entry"] for line in out.splitlines()]
+    _, out, _ = await emta(world, files, "watch", "spring", "--json")
+    events = [json.loads(line)["event"] for line in out.splitlines()]
+
+    assert [next(iter(line)) for line in sent] == ["opened", "refused", "submitted", "kpis"]
+    assert sent[-1]["kpis"]["sent"] == "20"
+    assert [entry["recipient"] for entry in failed] == ["user-unknown@alpha.example"]
+    assert [int(event["position"]) for event in events] == list(range(1, 43))
+
+
+async def test_ctrl_c_detaches_and_says_how_to_come_back(world: World, files: Path) -> None:
+    (files / "people.csv").write_text("email,name\nalways-soft@alpha.example,Patience\n")
+    process = await start(world, files, *SEND)
+
+    async def refused() -> bool:
+        return bool(world.receiver.journal.refused("always-soft@alpha.example"))
+
+    await eventually(refused, "the first attempt")
+    process.send_signal(signal.SIGINT)
+    out, err = await process.communicate()
+
+    assert process.returncode == 0, err.decode()
+    assert b"come back with: emta watch spring" in out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (("kpis", "nothing"), "there is no delivery nothing (DELIVERY_UNKNOWN)"),
+        (("watch", "nothing"), "there is no delivery nothing (DELIVERY_UNKNOWN)"),
+        (("log", "nothing"), "there is no delivery nothing (DELIVERY_UNKNOWN)"),
+        (("log", "x", "--status", "lost"), "--status lost: one of taken, sent, failed, cancelled"),
+        (("qualify", "hello"), "REPLY: starts with a code"),
+        ((*SEND, "--validity", "-1d"), "--validity -1d: a positive number"),
+        ((*SEND[:-1], "message.eml"), "--recipients: message.eml no column named email"),
+    ],
+)
+async def test_bad_input_is_one_line_and_exit_code_2(
+    world: World, files: Path, arguments: tuple[str, ...], says: str
+) -> None:
+    code, out, err = await emta(world, files, *arguments)
+
+    assert (code, out) == (2, "")
+    assert err.startswith("emta: ")
+    assert says in err
+    assert err.count("\n") == 1
+
+
+async def test_services_that_do_not_run_are_one_line_too(world: World, files: Path) -> None:
+    world.addresses["feedback"] = "127.0.0.1:1"
+
+    code, _, err = await emta(world, files, "kpis", "spring")
+
+    assert code == 1
+    assert err.startswith("emta: Feedback at 127.0.0.1:1 does not answer")
+    assert err.count("\n") == 1
+
+
+async def test_qualify_says_what_a_reply_means(world: World, files: Path) -> None:
+    code, out, _ = await emta(world, files, "qualify", "550 5.1.1 User unknown")
+
+    assert code == 0
+    assert "Hard" in out
+    assert "10 Invalid recipient" in out
