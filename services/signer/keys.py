@@ -103,7 +103,7 @@ class KeyStore:
         for domain in chosen:
             named = self._folder / f"{domain}.current"
             if named.is_file():
-                selector = named.read_text().strip()
+                selector = named.read_text(errors="replace").strip()
                 if (domain, selector) in self._keys:
                     chosen[domain] = selector
                 else:

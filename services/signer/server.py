@@ -73,7 +73,8 @@ class SignerService(signer_service_pb2_grpc.SignerServiceServicer):
                 key = self._key(item.domain or message.from_domain(), item.selector)
                 span.set(emta__signing_domain=key.domain, emta__selector=key.selector)
                 return SignResult(signature_header=message.sign(key, now, now + self._lifetime))
-            except MessageError as error:
+            # The last two: a From that Python's parsers break on. One item may not end its batch.
+            except (MessageError, UnicodeError, RecursionError) as error:
                 problem = invalid("input", "FROM_MISSING", str(error))
             except Problem as error:
                 problem = error
