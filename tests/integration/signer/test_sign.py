@@ -241,15 +241,15 @@ async def test_each_traced_item_has_its_span_below_its_own_message(
 @pytest.mark.parametrize(
     ("given", "expected"),
     [
-        ({"domain": "bücher.example"}, "DOMAIN_INVALID"),
-        ({"domain": "shop.example\r\nX: y"}, "DOMAIN_INVALID"),
-        ({"selector": "s 1"}, "SELECTOR_INVALID"),
-        ({"selector": "a" * 64}, "SELECTOR_INVALID"),
+        (SignItem(content=MESSAGE, domain="bücher.example"), "DOMAIN_INVALID"),
+        (SignItem(content=MESSAGE, domain="shop.example\r\nX: y"), "DOMAIN_INVALID"),
+        (SignItem(content=MESSAGE, selector="s 1"), "SELECTOR_INVALID"),
+        (SignItem(content=MESSAGE, selector="a" * 64), "SELECTOR_INVALID"),
     ],
 )
 async def test_names_that_cannot_be_names_are_told_apart_from_missing_keys(
-    signer: SignerServiceAsyncStub, given: dict[str, str], expected: str
+    signer: SignerServiceAsyncStub, given: SignItem, expected: str
 ) -> None:
-    (result,) = (await signer.Sign(SignRequest(items=[SignItem(content=MESSAGE, **given)]))).results
+    (result,) = (await signer.Sign(SignRequest(items=[given]))).results
 
     assert reason(result) == expected
