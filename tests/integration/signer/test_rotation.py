@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import pytest
+
 from emta.signer.v1.signer_service_pb2 import ListSigningKeysRequest, SignItem, SignRequest
 from tests.integration.signer.conftest import AddKey
 from tests.integration.signer.messages import MESSAGE, items, reason, tags, verifies
@@ -98,11 +100,18 @@ async def test_a_current_that_names_no_key_is_not_followed(
 
 
 async def test_a_current_that_is_no_text_does_not_end_the_following_of_keys(
-    signer: SignerServiceAsyncStub, keys_dir: Path, add_key: AddKey
+    signer: SignerServiceAsyncStub, keys_dir: Path, add_key: AddKey, caplog: pytest.LogCaptureFixture
 ) -> None:
-    point_at(keys_dir, b"\xff\xfe")
     add_key("shop.example", "s2")
     await until(signer, {"s1": True, "s2": False})
+    point_at(keys_dir, b"\xff\xfe")
+
+    async def read() -> bool:
+        return any(record.message == "current_key_missing" for record in caplog.records)
+
+    # Without having read it, the Signer would have nothing to survive.
+    await eventually(read, "the file to be read")
+    assert await selectors(signer) == {"s1": True, "s2": False}
 
     point_at(keys_dir, b"s2")
     await until(signer, {"s1": False, "s2": True})
