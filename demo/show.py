@@ -42,7 +42,9 @@ async def show(folder: Path) -> int:
                 out.print(f"  {name:<9} {address}", style="dim")
             async with running.client() as client:
                 await _send(client)
-                await follow(client, _DELIVERY)
+                await follow(
+                    client, _DELIVERY, hint="Some wait for a retry; those that never succeed expire."
+                )
                 events = [event async for event in client.watch(_DELIVERY, stop_when_done=True)]
                 found = steps.find(events)
                 out.print(steps.table(found))

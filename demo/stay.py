@@ -30,6 +30,7 @@ async def stay(folder: Path) -> int:
                 "--recipients demo/sample/people.csv\n"
                 "  .venv/bin/emta log first --status failed\n"
                 '  .venv/bin/emta qualify "550 5.1.1 User unknown"\n\n'
-                f"Logs: {folder}/services.log    What the receiver accepted: {folder}/accepted.jsonl\n"
+                f"Logs: {folder}/services.log; what the receiver accepted: {folder}/accepted.jsonl\n",
+                soft_wrap=True,
             )
             raise await running.stack.failure()

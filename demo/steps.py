@@ -74,7 +74,8 @@ def _said(event: LogEvent) -> str:
         case "deferral":
             return reply_line(outcome.deferral.reply)
         case "sent":
-            return f"accepted by {outcome.sent.mx_host} after {outcome.retry_count} failed attempts"
+            attempts = f"{outcome.retry_count} failed attempt{'s' if outcome.retry_count > 1 else ''}"
+            return f"accepted by {outcome.sent.mx_host} after {attempts}"
         case "failure":
             code = words.bounce_code(outcome.failure.qualification.bounce_code)
             return f"{reply_line(outcome.failure.reply)} (code {code})"

@@ -50,9 +50,9 @@ class Template:
         return frozenset(name for text in texts for name in _PLACEHOLDER.findall(text))
 
     @property
-    def subject(self) -> str:
-        """The Subject as it stands, placeholders and all."""
-        return str(self._message.get("Subject", ""))
+    def label(self) -> str:
+        """The Subject, where it is the same for everybody; else empty."""
+        return "" if "subject" in map(str.lower, self._fields) else str(self._message.get("Subject", ""))
 
     @property
     def sender(self) -> str:

@@ -21,6 +21,7 @@ Json = Annotated[bool, typer.Option("--json", help="JSON lines, for machines.")]
 
 _REFRESH_SECONDS = 0.5
 _RECENT_EVENTS = 8
+_HINT = "Ctrl-C detaches; the delivery goes on."
 # A log of a million rows is for `--json` and a file, not for a terminal's table.
 _TABLE_ROWS = 200
 
@@ -54,7 +55,7 @@ async def _watch(delivery: str, json: bool, cursor: str) -> None:
             detached(delivery)
 
 
-async def follow(connection: Client, delivery: str) -> None:
+async def follow(connection: Client, delivery: str, hint: str = _HINT) -> None:
     """Show the live table of a delivery until it is done, then its report."""
     recent: deque[LogEvent] = deque(maxlen=_RECENT_EVENTS)
 
@@ -68,8 +69,8 @@ async def follow(connection: Client, delivery: str) -> None:
             while not gathering.done():
                 kpis = await connection.kpis(delivery)
                 lines = [tables.event_line(event) for event in recent]
-                hint = Text("Ctrl-C detaches; the delivery goes on.", style="dim")
-                live.update(Group(tables.status_table(kpis), *lines, hint), refresh=True)
+                foot = Text(hint, style="dim")
+                live.update(Group(tables.status_table(kpis), *lines, foot), refresh=True)
                 await asyncio.wait({gathering}, timeout=_REFRESH_SECONDS)
         await gathering
     finally:

@@ -92,7 +92,9 @@ def send(
     validity: Annotated[
         str, typer.Option(help="How long to try: 90m, 12h, 1d; 84 h at most. Default: 84 h.")
     ] = "",
-    label: Annotated[str, typer.Option(help="Name of the delivery. Default: the Subject.")] = "",
+    label: Annotated[
+        str, typer.Option(help="Name of the delivery. Default: the Subject, when it is the same for all.")
+    ] = "",
     json: Annotated[bool, typer.Option("--json", help="JSON lines, for machines.")] = False,
 ) -> None:
     """Send one message to a table of people.
@@ -112,7 +114,7 @@ def send(
     if not sender:
         bad_input("--from: the message has no From address, so name the envelope sender")
     job = _Job(delivery, template, people, sender, _duration(validity), json)
-    run(_send(job, label or template.subject))
+    run(_send(job, label or template.label or delivery))
 
 
 def _duration(text: str) -> timedelta | None:

@@ -14,6 +14,7 @@ from emta.bounce.v1.smtp_reply_pb2 import SmtpReply
 from emta.cli import words
 from emta.feedback.v1.delivery_pb2 import DeliveryKpis
 from emta.feedback.v1.log_pb2 import LogEntry, LogEvent, LogStatus
+from emta.feedback.v1.outcome_pb2 import HoldCause
 
 
 def moment(time: Timestamp) -> str:
@@ -145,24 +146,36 @@ def event_line(event: LogEvent) -> Text:
 
 def log_table(entries: Iterable[LogEntry]) -> Table:
     """Rows of the delivery log."""
-    table = Table(title_justify="left")
+    table = Table(title_justify="left", show_lines=True)
     table.add_column("Message", no_wrap=True)
-    table.add_column("Recipient", overflow="fold")
-    table.add_column("Status")
-    table.add_column("Type / Reason")
-    table.add_column("Code", justify="right")
-    table.add_column("Retries", justify="right")
-    table.add_column("Last reply", overflow="fold")
+    table.add_column("Recipient", overflow="fold", ratio=2)
+    table.add_column("Status", no_wrap=True)
+    table.add_column("Why", overflow="fold", ratio=3)
     for entry in entries:
-        kind = words.failure_type(entry.failure_type)
-        meaning = f"{kind} / {words.reason(entry.failure_reason)}" if kind else ""
+        style = words.STATUS_STYLE.get(entry.status, "")
         table.add_row(
             Text(entry.message_id),
             Text(entry.recipient),
-            Text(words.STATUS.get(entry.status, ""), style=words.STATUS_STYLE.get(entry.status, "")),
-            meaning,
-            str(int(entry.bounce_code)) if entry.bounce_code else "",
-            str(entry.retry_count),
-            Text(reply_line(entry.last_reply)),
+            Text(words.STATUS_SHORT.get(entry.status, ""), style=style),
+            _why(entry),
         )
     return table
+
+
+def _why(entry: LogEntry) -> Text:
+    """What was said last and what it means; where there is more to come, when."""
+    lines = []
+    if entry.failure_type:
+        code = words.bounce_code(entry.bounce_code)
+        meaning = f"{words.failure_type(entry.failure_type)} / {words.reason(entry.failure_reason)}"
+        lines.append(f"{meaning}, code {code}")
+    if entry.hold_cause:
+        cause = words.enum_words(HoldCause.Name(entry.hold_cause), "HOLD_CAUSE_")
+        lines.append(f"waits for something of ours: {cause}")
+    if entry.status != LogStatus.LOG_STATUS_SENT and (said := reply_line(entry.last_reply)):
+        lines.append(said)
+    if entry.HasField("next_attempt_time"):
+        lines.append(f"tried again at {moment(entry.next_attempt_time)}")
+    if entry.retry_count:
+        lines.append(f"failed attempts: {entry.retry_count}")
+    return Text("\n".join(lines))

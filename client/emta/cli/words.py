@@ -36,7 +36,8 @@ STATUS_BY_NAME: dict[str, LogStatus] = {
 
 
 def _words(name: str, prefix: str) -> str:
-    return name.removeprefix(prefix).replace("_", " ").capitalize()
+    words = name.removeprefix(prefix).replace("_", " ").capitalize()
+    return words.replace("Dns", "DNS").replace("rcpt", "RCPT")
 
 
 def failure_type(value: FailureType) -> str:
