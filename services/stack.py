@@ -11,7 +11,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO
 
-from services.chassis.embedded_store import EmbeddedStore
+from services.chassis.embedded_store import EmbeddedStore, die_with_parent
 
 # The Relay needs the addresses of the others, so it comes last, and is stopped first.
 SERVICES = ("signer", "bounce", "feedback", "relay")
@@ -75,6 +75,7 @@ class Stack:
             env=environ,
             stdin=asyncio.subprocess.DEVNULL,
             stderr=asyncio.subprocess.PIPE,
+            preexec_fn=die_with_parent,
             # Ctrl-C is ours to hear: we stop them in order.
             start_new_session=True,
         )

@@ -118,7 +118,7 @@ class EmbeddedStore:
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                preexec_fn=_die_with_parent,
+                preexec_fn=die_with_parent,
                 start_new_session=True,
             )
         finally:
@@ -175,8 +175,8 @@ class EmbeddedStore:
         shutil.rmtree(self._runtime, ignore_errors=True)
 
 
-def _die_with_parent() -> None:
-    """Have the kernel stop the server when this process dies, however it dies (Linux)."""
+def die_with_parent() -> None:
+    """Run in a child before it starts: the kernel stops it when its parent dies, however (Linux)."""
     if sys.platform == "linux":
         pr_set_pdeathsig = 1
         ctypes.CDLL(None).prctl(pr_set_pdeathsig, signal.SIGTERM)

@@ -72,8 +72,9 @@ class KeyStore:
     def __init__(self, folder: Path, min_bits: int) -> None:
         self._folder = folder
         self._min_bits = min_bits
+        # By domain and selector; the empty selector is the domain's current key. Replaced as a whole:
+        # it is read by other threads while `refresh` works.
         self._keys: dict[tuple[str, str], Key] = {}
-        self._current: dict[str, str] = {}
         self._seen: dict[Path, tuple[int, int]] = {}
         self._by_path: dict[Path, Key] = {}
 
@@ -93,31 +94,32 @@ class KeyStore:
             except (KeyFileError, OSError) as error:
                 _log.error("key_refused", file=path.name, error=str(error))
         self._seen, self._by_path = seen, by_path
-        self._keys = {(key.domain, key.selector): key for key in by_path.values()}
-        self._current = self._choose()
+        keys = {(key.domain, key.selector): key for key in by_path.values()}
+        self._keys = keys | self._current(keys)
 
-    def _choose(self) -> dict[str, str]:
-        chosen: dict[str, str] = {}
-        for domain, selector in sorted(self._keys):
-            chosen.setdefault(domain, selector)
-        for domain in chosen:
+    def _current(self, keys: dict[tuple[str, str], Key]) -> dict[tuple[str, str], Key]:
+        chosen: dict[tuple[str, str], Key] = {}
+        for (domain, _), key in sorted(keys.items(), key=lambda item: item[0]):
+            chosen.setdefault((domain, ""), key)
+        for domain, _ in list(chosen):
             named = self._folder / f"{domain}.current"
             if named.is_file():
                 selector = named.read_text(errors="replace").strip()
-                if (domain, selector) in self._keys:
-                    chosen[domain] = selector
+                if (domain, selector) in keys:
+                    chosen[domain, ""] = keys[domain, selector]
                 else:
                     _log.error("current_key_missing", domain=domain, selector=selector)
         return chosen
 
     def find(self, domain: str, selector: str) -> Key | None:
         """Give the key of a domain; an empty selector means its current one."""
-        return self._keys.get((domain, selector or self._current.get(domain, "")))
+        return self._keys.get((domain, selector))
 
     def is_current(self, key: Key) -> bool:
         """Whether an empty selector means this key."""
-        return self._current.get(key.domain) == key.selector
+        return self._keys.get((key.domain, "")) is key
 
     def list(self, domain: str = "") -> list[Key]:
         """All keys, or those of a domain, by domain and selector."""
-        return [key for name, key in sorted(self._keys.items()) if not domain or name[0] == domain]
+        names = sorted(name for name in self._keys if name[1] and (not domain or name[0] == domain))
+        return [self._keys[name] for name in names]
