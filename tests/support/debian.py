@@ -20,11 +20,11 @@ def program(name: str) -> str | None:
 
 
 def require_packages(*packages: str) -> None:
-    """Skip where a package is missing; fail instead where EMTA_REQUIRE_DEBIAN is set (CI)."""
+    """Skip where a package is missing; fail instead where REQUIRE_DEBIAN is set (CI)."""
     missing = [p for p in packages if not all(program(name) for name in _PROGRAMS[p])]
     if not missing:
         return
     reason = f"needs the Debian package {', '.join(missing)}"
-    if os.environ.get("EMTA_REQUIRE_DEBIAN"):
+    if os.environ.get("REQUIRE_DEBIAN"):
         pytest.fail(reason)
     pytest.skip(reason)
