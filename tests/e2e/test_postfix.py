@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -17,7 +18,10 @@ from tests.support.postfix import DOMAIN, Postfix
 
 MESSAGES = 200
 
-pytestmark = pytest.mark.debian("postfix", "opendkim")
+pytestmark = [
+    pytest.mark.debian("postfix", "opendkim"),
+    pytest.mark.skipif(os.geteuid() != 0, reason="Postfix and port 53 need root"),
+]
 
 
 @pytest.fixture
