@@ -65,6 +65,7 @@ async def _send(client: Client) -> None:
         task = progress.add_task("submit", total=len(addresses))
         async for _ in client.submit(mailing(_DELIVERY, addresses, _VALIDITY_SECONDS)):
             progress.advance(task)
+    await client.until_reported(_DELIVERY, len(addresses))
     await client.close_delivery(_DELIVERY)
     out.print(f"{len(addresses):,} messages taken into account in {time.monotonic() - began:.1f} s.")
 

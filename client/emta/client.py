@@ -4,6 +4,7 @@
         await client.open_delivery("spring-sale", to_deliver=2)
         async for result in client.submit(messages):
             ...
+        await client.until_reported("spring-sale", accepted=2)
         await client.close_delivery("spring-sale")
         async for event in client.watch("spring-sale", stop_when_done=True):
             ...
@@ -51,6 +52,7 @@ if TYPE_CHECKING:
 # A service that restarts is back within seconds; a client that waits a minute has waited enough.
 _PATIENCE_SECONDS = 60.0
 _CALL_SECONDS = 30.0
+_LOOK_SECONDS = 0.1
 _TRANSIENT = frozenset({grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.RESOURCE_EXHAUSTED})
 
 
@@ -126,6 +128,15 @@ class Client:
         except grpc.aio.AioRpcError as error:
             raise self._problem("Feedback", error) from None
         return answer.cancelled
+
+    async def until_reported(self, delivery_id: str, accepted: int) -> None:
+        """Wait until Feedback knows of `accepted` messages of a delivery.
+
+        The Relay tells it within moments. Closed before that, a delivery would look done: nothing in
+        flight, and all that was announced cancelled.
+        """
+        while (await self.kpis(delivery_id)).accepted < accepted:
+            await asyncio.sleep(_LOOK_SECONDS)
 
     async def submit(self, messages: Iterable[Message]) -> AsyncIterator[SubmitResult]:
         """Submit messages in batches; yields one result per message as the Relay answers.

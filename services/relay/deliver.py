@@ -106,10 +106,10 @@ class Deliverer:
         }
         with message_span("relay", "relay.attempt", claimed.traceparent, attributes) as span:
             settlement = await self._attempt(_Attempt(claimed, span.traceparent))
-        if settlement is not None and not await self._settle.submit(settlement):
+        if not await self._settle.submit(settlement):
             _log.warning("lease_lost", message=claimed.message.message_id)
 
-    async def _attempt(self, attempt: _Attempt) -> Settlement | None:
+    async def _attempt(self, attempt: _Attempt) -> Settlement:
         claimed = attempt.claimed
         if claimed.reply is not None and claimed.qualification is None:
             return await self._refused(attempt, claimed.reply)
@@ -149,13 +149,12 @@ class Deliverer:
             claimed.deadline_ms, claimed.leased_until_ms
         )
 
-    def _not_begun(self, attempt: _Attempt) -> Settlement | None:
-        claimed, now_ms = attempt.claimed, self._clock.now_ms()
-        if now_ms >= claimed.leased_until_ms:
-            return None  # it is another Relay's by now
-        if now_ms >= claimed.deadline_ms:
+    def _not_begun(self, attempt: _Attempt) -> Settlement:
+        """Give it back. Should it be another Relay's by now, the fence keeps us out."""
+        now_ms = self._clock.now_ms()
+        if now_ms >= attempt.claimed.deadline_ms:
             return self._expired(attempt)
-        return Settlement(claimed, now_ms, [])
+        return Settlement(attempt.claimed, now_ms, [])
 
     async def _signed(self, attempt: _Attempt) -> bytes:
         """Give the content with its signature on top. Raises Problem."""

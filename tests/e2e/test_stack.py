@@ -28,6 +28,7 @@ async def test_real_processes_deliver_and_a_restart_sends_nothing_twice(tmp_path
         # Stopped in the middle of the work.
     async with machine(tmp_path, SETTINGS, io.StringIO()) as running, running.client() as client:
         again = [result async for result in client.submit(mailing())]
+        await client.until_reported("d1", MESSAGES)
         events = [event async for event in client.watch("d1", stop_when_done=True)]
         figures = await client.kpis("d1")
 

@@ -33,6 +33,9 @@ def main() -> None:
         app()
     except Problem as problem:
         stop(problem)
+    except KeyboardInterrupt:
+        # As a shell says of a command that Ctrl-C ended.
+        raise SystemExit(130) from None
     except BrokenPipeError:
         # The reader (`| head`) has seen enough.
         sys.stderr.close()

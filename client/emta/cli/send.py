@@ -144,9 +144,10 @@ async def _send(job: _Job, label: str) -> int:
                 "delivered. Run the same command again to submit the rest: nothing is sent twice."
             )
             return EXIT_FAILED
-        await connection.close_delivery(job.delivery)
-        _tell(job)
         try:
+            await connection.until_reported(job.delivery, job.accepted)
+            await connection.close_delivery(job.delivery)
+            _tell(job)
             await _follow(connection, job)
         except asyncio.CancelledError:
             detached(job.delivery)
