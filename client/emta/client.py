@@ -135,7 +135,7 @@ class Client:
         The Relay tells it within moments. Closed before that, a delivery would look done: nothing in
         flight, and all that was announced cancelled.
         """
-        while (await self.kpis(delivery_id)).accepted < accepted:
+        while (await self.kpis(delivery_id)).accepted < accepted:  # noqa: ASYNC110 -- it is polled for
             await asyncio.sleep(_LOOK_SECONDS)
 
     async def submit(self, messages: Iterable[Message]) -> AsyncIterator[SubmitResult]:
