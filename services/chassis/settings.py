@@ -7,8 +7,9 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
+from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr, ValidationError
+from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 # Whose names start with EMTA_<OWNER>_. Each owner judges its own; anything else is a slip.
@@ -23,6 +24,8 @@ _OWNERS = (
     "client",
     "demo",
 )
+
+_URL_SCHEMES = ("redis", "rediss", "unix", "valkey")
 
 CommaSeparated = Annotated[tuple[str, ...], NoDecode]
 
@@ -69,6 +72,24 @@ class StoreSettings(ServiceSettings):
         2.0, gt=0, description="Longest wait for an answer of the store, seconds."
     )
 
+    @field_validator("redis_url")
+    @classmethod
+    def _is_url(cls, url: SecretStr | None) -> SecretStr | None:
+        # What is wrong with it must not be quoted: it may be a piece of the password.
+        if url is None:
+            return None
+        try:
+            parts = urlsplit(url.get_secret_value())
+            usable = parts.scheme in _URL_SCHEMES and (parts.port or 1) > 0 and not parts.fragment
+        except ValueError:
+            usable = False
+        if not usable:
+            raise ValueError(
+                "not of the form redis://[user:password@]host:port/database, rediss://... or unix:///path; "
+                "special characters of a password are percent-encoded"
+            )
+        return url
+
 
 S = TypeVar("S", bound=ServiceSettings)
 
@@ -84,7 +105,11 @@ def load_settings(cls: type[S], environ: Mapping[str, str] | None = None) -> S:
             continue
         if variable in known:
             values[known[variable]] = value
-        elif variable.startswith(prefix) or variable.split("_")[1].lower() not in _OWNERS:
+        elif (
+            variable.startswith(prefix)
+            or variable.count("_") < 2
+            or variable.split("_")[1].lower() not in _OWNERS
+        ):
             raise SettingsError(_unknown(variable, known))
     try:
         return cls.model_validate({**_defaults(cls), **_split(cls, values)})

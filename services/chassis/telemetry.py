@@ -28,7 +28,7 @@ from opentelemetry.trace import (
 )
 
 _TRACEPARENT = re.compile(r"00-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-([0-9a-f]{2})")
-_SAMPLED = "-01"
+_SAMPLED = tuple("13579bdf")
 _NEW_TRACE = "new-01"
 # A collector that is away may not hold up a stop for longer.
 _FLUSH_MILLIS = 2_000
@@ -73,7 +73,8 @@ def message_span(
     kind: SpanKind = SpanKind.INTERNAL,
 ) -> Iterator[MessageSpan]:
     """Open the span `name` as a child of `traceparent`; free where that is not sampled."""
-    if not traceparent.endswith(_SAMPLED):
+    # The lowest bit of the flags says sampled; others may be set beside it (W3C Trace Context level 2).
+    if traceparent[-1:] not in _SAMPLED:
         yield MessageSpan(None, traceparent)
         return
     context = Context() if traceparent == _NEW_TRACE else _remote(traceparent)

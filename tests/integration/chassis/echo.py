@@ -38,7 +38,7 @@ def _answer(request: bytes) -> bytes:
     if request == b"problem":
         raise PROBLEM
     if request == b"long problem":
-        raise invalid("name", "TOO_LONG", "x" * 100_000)
+        raise invalid("name", "TOO_LONG", "\N{OWL}" * 100_000)
     if request == b"defect":
         raise RuntimeError(f"a detail that is nobody's business: {SECRET}")
     if request == b"large":

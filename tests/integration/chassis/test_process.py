@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import signal
+from pathlib import Path
 
 import grpc
 import pytest
@@ -114,5 +116,39 @@ async def test_a_store_that_is_away_ends_it_with_one_line_without_the_password()
 
     assert code == 1
     assert errors.startswith("feedback: ")
+    assert errors.count("\n") == 1
+    assert "hunter2" not in errors
+
+
+def children(pid: int) -> list[int]:
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+async def test_a_store_that_keeps_dying_ends_its_service_with_exit_code_1(tmp_path: Path) -> None:
+    environ = {"EMTA_FEEDBACK_LISTEN": "127.0.0.1:0", "EMTA_FEEDBACK_DATA_DIR": str(tmp_path)}
+    async with started("services.feedback", **environ) as process:
+        await process.event("serving")
+        killed: set[int] = set()
+
+        async def killed_five() -> bool:
+            for child in children(process.pid):
+                if child not in killed:
+                    os.kill(child, signal.SIGKILL)
+                    killed.add(child)
+            return len(killed) == 5
+
+        await eventually(killed_five, "five servers to kill")
+        assert await process.end() == 1
+    assert process.lines[-1].startswith("feedback: the store keeps dying")
+
+
+@pytest.mark.parametrize(
+    "url", ["http://store", "redis://:hunter2#x@store:6379", "redis://:hunter2/x@store"]
+)
+async def test_a_malformed_store_url_is_refused_without_quoting_it(url: str) -> None:
+    code, _, errors = await finished("services.feedback", "--check", EMTA_FEEDBACK_REDIS_URL=url)
+
+    assert code == 2
+    assert errors.startswith("feedback: EMTA_FEEDBACK_REDIS_URL: ")
     assert errors.count("\n") == 1
     assert "hunter2" not in errors

@@ -85,6 +85,13 @@ async def test_a_defect_is_told_as_such_and_described_in_the_log_only(
     assert SECRET in str(record.exc_info[1])
 
 
+async def test_a_problem_with_a_long_text_keeps_its_reason(channel: grpc.aio.Channel) -> None:
+    told = await failure(channel, "Unary", b"long problem")
+
+    assert (told.code, told.reason, told.field) == (grpc.StatusCode.INVALID_ARGUMENT, "TOO_LONG", "name")
+    assert told.message
+
+
 async def test_what_was_answered_before_the_problem_arrives(channel: grpc.aio.Channel) -> None:
     answers = channel.unary_stream(f"/{NAME}/Out")(b"problem")
 
@@ -130,6 +137,19 @@ async def test_health_is_told_overall_by_service_and_for_readiness(channel: grpc
     with pytest.raises(grpc.aio.AioRpcError) as caught:
         await health(channel, "emta.test.v1.Unknown")
     assert caught.value.code() == grpc.StatusCode.NOT_FOUND
+
+
+async def test_health_can_be_watched_up_to_the_end(echo: Echo) -> None:
+    server = Server("echo", "127.0.0.1:0", drain_seconds=30)
+    echo.add(server)
+    async with connect((await server.__aenter__()).address) as channel:
+        watch = health_pb2_grpc.HealthStub(channel).Watch(health_pb2.HealthCheckRequest(service=NAME))
+        assert (await watch.read()).status == Status.SERVING
+        stopping = asyncio.create_task(server.__aexit__(None, None, None))
+        assert (await watch.read()).status == Status.NOT_SERVING
+        watch.cancel()
+        async with asyncio.timeout(10):
+            await stopping
 
 
 async def test_readiness_follows_what_the_service_needs_and_liveness_does_not(

@@ -14,6 +14,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from emta.channel import connect
 from services.stack import SERVICES, Stack, StackError
 from tests.integration.chassis.processes import started
+from tests.support.eventually import eventually
 
 ANYWHERE = {f"EMTA_{name.upper()}_LISTEN": "127.0.0.1:0" for name in SERVICES}
 
@@ -78,3 +79,22 @@ async def test_sigterm_stops_everything_in_order(tmp_path: Path) -> None:
         assert await process.end() == 0
 
     assert not any([await healthy(address) for address in addresses])
+
+
+async def test_services_do_not_outlive_a_stack_that_is_killed(tmp_path: Path) -> None:
+    environ = settings(tmp_path, EMTA_RELAY_DATA_DIR=str(tmp_path))
+    async with started("services", **environ) as process:
+        addresses = [(await process.event("serving"))["address"] for _ in SERVICES]
+        process.signal(signal.SIGKILL)
+
+        async def gone() -> bool:
+            return not any([await healthy(address) for address in addresses])
+
+        await eventually(gone, "the services to end")
+
+
+async def test_a_long_line_of_a_service_is_read(tmp_path: Path) -> None:
+    name = f"EMTA_BOUNCE_{'X' * 100_000}"
+    with pytest.raises(StackError, match=r"^bounce does not start: bounce: EMTA_BOUNCE_X"):
+        async with Stack(tmp_path, settings(tmp_path, **{name: "1"}), io.StringIO()):
+            pass

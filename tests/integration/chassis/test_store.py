@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import sys
 from pathlib import Path
 
 import grpc
@@ -17,6 +18,7 @@ from services.chassis import store as stores
 from services.chassis.clock import StoreClock
 from services.chassis.embedded_store import EmbeddedStore, StoreError
 from services.chassis.store import store_problems
+from tests.integration.chassis.processes import environ
 from tests.support.eventually import eventually
 
 
@@ -64,18 +66,71 @@ async def test_one_folder_has_one_store(tmp_path: Path) -> None:
                 pass
 
 
-async def test_a_store_that_keeps_dying_ends_everything(tmp_path: Path) -> None:
-    failed = asyncio.Event()
-    async with EmbeddedStore(tmp_path, on_failed=failed.set) as embedded:
-        for _ in range(5):
+async def test_a_store_that_keeps_dying_ends_the_block_with_its_reason(tmp_path: Path) -> None:
+    async def kill_again_and_again(embedded: EmbeddedStore) -> None:
+        while True:
             pid = embedded.pid
             os.kill(pid, signal.SIGKILL)
 
             async def moved_on(pid: int = pid) -> bool:
-                return failed.is_set() or embedded.pid != pid
+                return embedded.pid != pid
 
             await eventually(moved_on, "the store to be started again")
-        await asyncio.wait_for(failed.wait(), 30)
+
+    async def run() -> None:
+        async with EmbeddedStore(tmp_path) as embedded, asyncio.TaskGroup() as group:
+            group.create_task(kill_again_and_again(embedded))
+
+    with pytest.raises(StoreError, match="the store keeps dying"):
+        await run()
+
+
+async def test_a_folder_is_taken_as_long_as_its_server_lives(tmp_path: Path) -> None:
+    owner = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-c",
+        _OWNER,
+        str(tmp_path),
+        stdout=asyncio.subprocess.PIPE,
+        env=environ(),
+    )
+    assert owner.stdout is not None
+    server = int(await owner.stdout.readline())
+    try:
+        # A server that has much to write takes its time to end; this one takes forever.
+        os.kill(server, signal.SIGSTOP)
+        owner.kill()
+        await owner.wait()
+        with pytest.raises(StoreError, match="in use"):
+            async with EmbeddedStore(tmp_path):
+                pass
+    finally:
+        os.kill(server, signal.SIGCONT)
+
+    async def free() -> bool:
+        try:
+            async with EmbeddedStore(tmp_path):
+                return True
+        except StoreError:
+            return False
+
+    # The kernel told the server to end when its owner died.
+    await eventually(free, "the server to end")
+
+
+_OWNER = """
+import asyncio, sys
+from pathlib import Path
+from services.chassis import process
+from services.chassis.embedded_store import EmbeddedStore
+
+async def own():
+    async with EmbeddedStore(Path(sys.argv[1])) as embedded:
+        print(embedded.pid, flush=True)
+        await asyncio.Event().wait()
+
+process.run(own())
+"""
 
 
 async def test_a_store_that_is_away_is_a_problem_with_a_delay() -> None:

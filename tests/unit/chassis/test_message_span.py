@@ -79,6 +79,16 @@ def test_an_unsampled_message_has_no_span_and_keeps_its_context(exporter: InMemo
     assert exporter.get_finished_spans() == ()
 
 
+@pytest.mark.parametrize(("flags", "sampled"), [("02", False), ("03", True), ("ff", True), ("fe", False)])
+def test_other_flags_beside_sampled_change_nothing(
+    exporter: InMemorySpanExporter, flags: str, sampled: bool
+) -> None:
+    with message_span("relay", "relay.accept", SAMPLED[:-2] + flags):
+        pass
+
+    assert len(exporter.get_finished_spans()) == sampled
+
+
 @pytest.mark.parametrize(
     "traceparent",
     [

@@ -37,6 +37,7 @@ def test_lists_are_separated_by_commas_and_empty_means_the_default() -> None:
             {"EMTA_RELAY_LISTEM": "x"},
             "EMTA_RELAY_LISTEM is no setting of emta; did you mean EMTA_RELAY_LISTEN?",
         ),
+        ({"EMTA_RELAY": "x"}, "EMTA_RELAY is no setting of emta"),
         ({"EMTA_FEEDBAK_LISTEN": "x"}, "EMTA_FEEDBAK_LISTEN is no setting of emta"),
         (
             {"EMTA_RELAY_TRACE_RATIO": "7"},
