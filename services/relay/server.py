@@ -10,7 +10,6 @@ from typing import Any
 import grpc
 from opentelemetry.trace import SpanKind
 
-from emta.feedback.v1.feedback_service_pb2 import RecordOutcomesItem
 from emta.problems import Problem, invalid, unavailable
 from emta.relay.v1 import relay_service_pb2_grpc
 from emta.relay.v1.message_pb2 import Acceptance, Message
@@ -25,7 +24,7 @@ from services.chassis.rpc import tenant_of
 from services.chassis.store import store_problems
 from services.relay import outcomes, submission
 from services.relay.settings import RelaySettings
-from services.relay.store.queue import Queue
+from services.relay.store.queue import Accepting, Queue
 from services.relay.submission import Submission
 
 # Contract decision 15.
@@ -88,7 +87,7 @@ class RelayService(relay_service_pb2_grpc.RelayServiceServicer):
             checked = self._check_all(request, tenant, now_ms)
         good = [item for item in checked if isinstance(item, Submission)]
         with store_problems():
-            answers = await self._queue_all(good)
+            answers = await self._queue_all(good, now_ms)
         if good:
             self._accepted()
         return SubmitMessagesResponse(
@@ -116,25 +115,24 @@ class RelayService(relay_service_pb2_grpc.RelayServiceServicer):
         except Problem as problem:
             return problem
 
-    async def _queue_all(self, good: list[Submission]) -> dict[int, bytes]:
+    async def _queue_all(self, good: list[Submission], now_ms: int) -> dict[int, bytes]:
         """Queue the submissions; gives, by identity of the object, the acceptance given before."""
-        by_shard: dict[int, list[tuple[Submission, str, RecordOutcomesItem]]] = {}
+        by_shard: dict[int, list[Accepting]] = {}
         with ExitStack() as spans:
             for item in good:
                 parent = item.message.traceparent or telemetry.new_trace(self._settings.trace_ratio)
-                span = spans.enter_context(
-                    telemetry.message_span("relay", "relay.accept", parent, kind=SpanKind.SERVER)
-                )
+                span = telemetry.begin_span("relay", "relay.accept", parent, kind=SpanKind.SERVER)
+                spans.callback(span.end)
                 told = outcomes.taken_into_account(item, span.traceparent)
                 shard = self._queue.shard_of(item.id)
-                by_shard.setdefault(shard, []).append((item, span.traceparent, told))
+                by_shard.setdefault(shard, []).append(Accepting(item, span.traceparent, told))
             answers = await asyncio.gather(
-                *(self._queue.accept(shard, batch) for shard, batch in by_shard.items())
+                *(self._queue.accept(shard, batch, now_ms) for shard, batch in by_shard.items())
             )
         return {
-            id(item): first
+            id(accepting.submission): first
             for batch, firsts in zip(by_shard.values(), answers, strict=True)
-            for (item, _, _), first in zip(batch, firsts, strict=True)
+            for accepting, first in zip(batch, firsts, strict=True)
         }
 
 

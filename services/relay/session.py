@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import ssl
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from emta.bounce.v1.smtp_reply_pb2 import FailureKind, SmtpPhase, SmtpReply
 from services.chassis import logs
 from services.relay import transaction
 from services.relay.connection import Connection, Timeouts
-from services.relay.mx import MxResolver, Route
+from services.relay.mx import Route
 from services.relay.networks import Networks
 from services.relay.replies import AttemptFailed, Place, printable
 from services.relay.transaction import Delivered, Refused, Result, Transaction, Unknown
@@ -39,7 +39,6 @@ class Connector:
 
     def __init__(
         self,
-        resolver: MxResolver,
         networks: Networks,
         *,
         ehlo_name: str,
@@ -48,7 +47,6 @@ class Connector:
         starttls: bool,
         messages_per_connection: int,
     ) -> None:
-        self._resolver = resolver
         self._networks = networks
         self._ehlo_name = ehlo_name.encode("ascii")
         self._port = port
@@ -56,13 +54,13 @@ class Connector:
         self._tls = _opportunistic_tls() if starttls else None
         self._messages = messages_per_connection
 
-    async def open(self, domain: str) -> Session:
-        """Connect to the first server of a domain (A-labels, lower case) that takes us.
+    async def open(self, route: Route) -> Session:
+        """Connect to the first server of a route that takes us.
 
         Raises AttemptFailed when none does: with the last reply that a server gave, else with the last
         failure.
         """
-        route = await self._resolver.route(domain)
+        domain = ""
         outcome: SmtpReply | None = None
         for place in self._places(domain, route):
             try:
@@ -133,7 +131,9 @@ class Session:
         """Whether another message may be sent: not after a loss, a 421, the limit, or a doubtful reply."""
         return self._ready and self._left > 0 and self._connection.usable
 
-    async def send(self, message: Transaction) -> Result:
+    async def send(
+        self, message: Transaction, following: Callable[[], Transaction | None] | None = None
+    ) -> Result:
         """Offer a message to the server. A session that is not usable refuses it as CONNECTION_LOST."""
         place = self._connection.place
         if not self.usable:
@@ -166,7 +166,9 @@ class Session:
                 SmtpPhase.SMTP_PHASE_RCPT, b"RCPT", *transaction.rcpt_arguments(message)
             )
             await connection.command(SmtpPhase.SMTP_PHASE_DATA, b"DATA", expect=3)
-            response = await connection.send_content(transaction.wire_chunks(message.content, _CHUNK))
+            response = await connection.send_content(
+                transaction.wire_chunks(message.signature + message.content, _CHUNK)
+            )
         except AttemptFailed as failed:
             return await self._after(failed.reply)
         place = connection.place

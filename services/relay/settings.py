@@ -66,6 +66,15 @@ class RelaySettings(StoreSettings):
     )
     messages_per_connection: int = Field(100, ge=1, description="Messages over one connection.")
     max_in_flight: int = Field(2000, ge=1, description="Messages being worked on at once, in this process.")
+    max_in_flight_octets: int = Field(
+        256 * 1024 * 1024, ge=1, description="Octets of content being worked on at once, in this process."
+    )
+    outbox_max: int = Field(
+        2_500_000,
+        ge=1,
+        description="Most outcomes that a shard keeps for Feedback while it is away; beyond that nothing "
+        "is accepted, and delivery goes on. Default: 20 million over 8 shards: a day at ten million.",
+    )
 
     shards: int = Field(
         8, ge=1, le=1024, description="Shards of the queue. Fixed once the store is in use."

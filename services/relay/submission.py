@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from emta.problems import invalid, unimplemented
 from emta.relay.v1.message_pb2 import Acceptance, Message, Notice, ReturnPathMode
+from emta.signing import body_sha256, split
 from services.relay import envelope, validity
 from services.relay.message import Normalized, normalize
 
@@ -23,6 +24,7 @@ class Submission:
     tenant: str
     message: Message
     content: bytes
+    body_sha256: bytes  # of the body in relaxed canonical form (RFC 6376 section 3.4.4)
     needs_8bitmime: bool
     needs_smtputf8: bool
     accepted_ms: int
@@ -69,6 +71,7 @@ def check(
         tenant=tenant,
         message=message,
         content=normalized.content,
+        body_sha256=body_sha256(split(normalized.content)[1]),
         needs_8bitmime=normalized.needs_8bitmime,
         needs_smtputf8=normalized.needs_smtputf8
         or recipient.needs_smtputf8

@@ -14,12 +14,14 @@ END_OF_DATA = b".\r\n"
 class Transaction:
     """What to send.
 
-    `mail_from` ("" is the null sender) and `rcpt_to` are addresses without brackets. `content` is the
-    signed message, every line ending in CRLF, before dot-stuffing; it goes out byte for byte.
+    `mail_from` ("" is the null sender) and `rcpt_to` are addresses without brackets. `signature` (the
+    DKIM-Signature fields, or nothing) and `content` are the message, every line ending in CRLF, before
+    dot-stuffing; they go out byte for byte.
     """
 
     mail_from: str
     rcpt_to: str
+    signature: bytes
     content: bytes
     needs_8bitmime: bool
     needs_smtputf8: bool
@@ -70,7 +72,7 @@ def mail_arguments(transaction: Transaction, offered: Collection[str]) -> list[b
     """
     arguments = [b"FROM:<" + transaction.mail_from.encode() + b">"]
     if "size" in offered:
-        arguments.append(b"SIZE=%d" % len(transaction.content))
+        arguments.append(b"SIZE=%d" % (len(transaction.signature) + len(transaction.content)))
     if transaction.needs_8bitmime:
         arguments.append(b"BODY=8BITMIME")
     if transaction.needs_smtputf8:

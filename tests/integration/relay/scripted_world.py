@@ -20,12 +20,12 @@ from tests.support.clock import ManualClock
 DOMAIN = "a.example"
 ADDRESS = "127.0.1.1"
 CONTENT = b"Subject: hi\r\n\r\n.dots\r\n..\r\n.\r\nlast\r\n"
-MESSAGE = Transaction("from@emta.example", f"to@{DOMAIN}", CONTENT, False, False)
+MESSAGE = Transaction("from@emta.example", f"to@{DOMAIN}", b"", CONTENT, False, False)
 PATIENT = Timeouts(connect=5, greeting=5, command=5, data=5, dot=5)
 HASTY = Timeouts(connect=0.3, greeting=0.3, command=0.3, data=0.3, dot=0.3)
 # Far beyond what the buffers of two loopback sockets hold.
 HUGE = Transaction(
-    "from@emta.example", f"to@{DOMAIN}", b"x\r\n" + b"y" * 25_000_000 + b"\r\n", False, False
+    "from@emta.example", f"to@{DOMAIN}", b"", b"x\r\n" + b"y" * 25_000_000 + b"\r\n", False, False
 )
 
 _LIMIT = 2**25  # octets of content that a server reads in one go

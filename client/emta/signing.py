@@ -1,0 +1,22 @@
+"""The client's side of the Signer's contract."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+
+_SPACES = re.compile(rb"[ \t]+")
+_TRAILING = re.compile(rb"[ \t]+\r\n")
+
+
+def split(content: bytes) -> tuple[bytes, bytes]:
+    """Split a message into its header block, with its last CRLF, and its body."""
+    header, _, body = content.partition(b"\r\n\r\n")
+    return header + b"\r\n", body
+
+
+def body_sha256(body: bytes) -> bytes:
+    """SHA-256 of a body in relaxed canonical form (RFC 6376 section 3.4.4)."""
+    body = _SPACES.sub(b" ", _TRAILING.sub(b"\r\n", body))
+    body = body.rstrip(b"\r\n")
+    return hashlib.sha256(body + b"\r\n" if body else b"").digest()
