@@ -3,10 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import re
-
-_SPACES = re.compile(rb"[ \t]+")
-_TRAILING = re.compile(rb"[ \t]+\r\n")
 
 
 def split(content: bytes) -> tuple[bytes, bytes]:
@@ -17,6 +13,8 @@ def split(content: bytes) -> tuple[bytes, bytes]:
 
 def body_sha256(body: bytes) -> bytes:
     """SHA-256 of a body in relaxed canonical form (RFC 6376 section 3.4.4)."""
-    body = _SPACES.sub(b" ", _TRAILING.sub(b"\r\n", body))
-    body = body.rstrip(b"\r\n")
+    body = body.replace(b"\t", b" ")
+    while b"  " in body:
+        body = body.replace(b"  ", b" ")
+    body = body.replace(b" \r\n", b"\r\n").rstrip(b"\r\n")
     return hashlib.sha256(body + b"\r\n" if body else b"").digest()
