@@ -21,7 +21,7 @@ _BASE_MS = 300_000
 # Documented defaults: retry_interval 1200 s doubling, max_retry_interval 43200 s (Momentum, configuration
 # reference); retry_interval 20 minutes doubling, no upper bound (KumoMTA, make_queue_config); 2^(n+5) s, 13
 # retries (Haraka, docs/Outbound.md); 5 min x 1.3^n, 18 attempts (Postal, queued_message.rb).
-_WIDTH, _LEFT, _ROW, _TOP = 920, 190, 34, 46
+_WIDTH, _LEFT, _ROW, _TOP = 920, 230, 34, 46
 _PLOT = _WIDTH - _LEFT - 30
 _TICKS = [
     (_MINUTE, "1 min"),
