@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack
 
 import pytest
+import uvloop
 
 from demo.receiver.dns_server import DnsServer
 from demo.receiver.zone import Zone
@@ -21,3 +23,13 @@ async def world(clock: ManualClock) -> AsyncIterator[World]:
     async with AsyncExitStack() as stack:
         stack.push_async_callback(dns.close)
         yield World(zone, dns, clock, stack)
+
+
+def pytest_asyncio_loop_factories(
+    config: pytest.Config, item: pytest.Item
+) -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:
+    """Have the tests of sessions run on both loops: their transports differ in much of what matters there."""
+    loops: dict[str, Callable[[], asyncio.AbstractEventLoop]] = {"asyncio": asyncio.new_event_loop}
+    if item.path.name.startswith(("test_session", "test_wire", "test_guards")):
+        loops["uvloop"] = uvloop.new_event_loop
+    return loops

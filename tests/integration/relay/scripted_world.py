@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import functools
+import ssl
 from contextlib import AsyncExitStack
+from dataclasses import dataclass
 
 import pytest
 
+from demo.receiver.certificate import server_context
 from demo.receiver.dns_server import DnsServer
 from demo.receiver.zone import Zone
 from emta.bounce.v1.smtp_reply_pb2 import SmtpReply
@@ -14,7 +18,14 @@ from services.relay.mx import MxResolver
 from services.relay.networks import Networks
 from services.relay.replies import AttemptFailed
 from services.relay.session import Connector, Session, Timeouts, Transaction
-from tests.integration.relay.scripted_server import Reply, ScriptedServer
+from tests.integration.relay.scripted_server import (
+    EHLO,
+    EHLO_BOTH,
+    EHLO_PIPELINING,
+    EHLO_STARTTLS,
+    Reply,
+    ScriptedServer,
+)
 from tests.support.clock import ManualClock
 
 DOMAIN = "a.example"
@@ -28,6 +39,38 @@ IMPATIENT = Timeouts(connect=5, greeting=5, command=5, data=1, dot=1, octets_per
 HUGE = Transaction(
     "from@emta.example", f"to@{DOMAIN}", b"", b"x\r\n" + b"y" * 25_000_000 + b"\r\n", False, False
 )
+
+
+@dataclass(frozen=True)
+class Manner:
+    """How a server wants to be spoken to."""
+
+    tls: bool
+    pipelining: bool
+
+    @property
+    def ehlo(self) -> bytes:
+        if self.tls:
+            return EHLO_BOTH if self.pipelining else EHLO_STARTTLS
+        return EHLO_PIPELINING if self.pipelining else EHLO
+
+    def __str__(self) -> str:
+        return f"{'TLS' if self.tls else 'clear'}, {'pipelined' if self.pipelining else 'one by one'}"
+
+
+MANNERS = [Manner(tls, pipelining) for tls in (False, True) for pipelining in (False, True)]
+
+
+@functools.cache
+def tls_of_a_server() -> ssl.SSLContext:
+    """A context that all servers may share: making a key takes its time."""
+    return server_context([DOMAIN])
+
+
+def message(number: int = 0, content: bytes = CONTENT) -> Transaction:
+    """A message like MESSAGE to a recipient of its own."""
+    return Transaction("from@emta.example", f"to{number}@{DOMAIN}", b"", content, False, False)
+
 
 _LIMIT = 2**25  # octets of content that a server reads in one go
 
@@ -49,6 +92,12 @@ class World:
     async def script(self, **replies: Reply | list[Reply]) -> ScriptedServer:
         """The only server of the domain."""
         server = ScriptedServer(replies)
+        await self.site(server)
+        return server
+
+    async def speak(self, manner: Manner, **replies: Reply | list[Reply]) -> ScriptedServer:
+        """The only server of the domain, one that wants to be spoken to in this manner."""
+        server = ScriptedServer({"EHLO": manner.ehlo, **replies}, tls=tls_of_a_server())
         await self.site(server)
         return server
 
