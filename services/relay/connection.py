@@ -17,11 +17,12 @@ from aiosmtplib.errors import SMTPResponseException
 from aiosmtplib.esmtp import parse_esmtp_extensions
 from aiosmtplib.protocol import SMTPProtocol
 from aiosmtplib.response import SMTPResponse
+from aiosmtplib.typing import SMTPStatus
 
 from emta.bounce.v1.smtp_reply_pb2 import FailureKind, SmtpPhase
 from services.relay.replies import AttemptFailed, Place
 from services.relay.tls import ResumingContext
-from services.relay.wire import Wire
+from services.relay.wire import Wire, is_reply_line
 
 # QUIT is a courtesy: what the receiver thinks of it changes nothing.
 QUIT_SECONDS = 5.0
@@ -45,6 +46,19 @@ class Timeouts:
     def upload(self, octets: int) -> float:
         """Longest time for a content to be taken, seconds."""
         return self.data + octets / self.octets_per_second
+
+
+class _Protocol(SMTPProtocol):
+    """aiosmtplib's, which would take the last code of several for the reply's, and +25 for a number."""
+
+    def _read_response_from_buffer(self) -> SMTPResponse | None:
+        said = bytes(self._buffer)
+        response = super()._read_response_from_buffer()
+        lines = said[: len(said) - len(self._buffer)].splitlines()
+        for line in lines:
+            if not is_reply_line(line, lines[0]):
+                raise SMTPResponseException(SMTPStatus.invalid_response, line.decode(errors="replace"))
+        return response
 
 
 class Connection:
@@ -73,7 +87,7 @@ class Connection:
                 kind = FailureKind.FAILURE_KIND_FORBIDDEN_NETWORK
                 raise AttemptFailed(place.failure(SmtpPhase.SMTP_PHASE_CONNECT, kind, text))
             loop = asyncio.get_running_loop()
-            wire, protocol = await loop.create_connection(SMTPProtocol, sock=sock)
+            wire, protocol = await loop.create_connection(_Protocol, sock=sock)
         except BaseException:
             sock.close()
             raise
@@ -123,7 +137,10 @@ class Connection:
             raise self._lost(phase, FailureKind.FAILURE_KIND_TLS_FAILED, str(error)) from None
         if self._protocol.transport is None:
             raise self._lost(phase, FailureKind.FAILURE_KIND_CONNECTION_LOST, "lost after the handshake")
-        secured: ssl.SSLObject = self._protocol.transport.get_extra_info("ssl_object")
+        secured: ssl.SSLObject | None = self._protocol.transport.get_extra_info("ssl_object")
+        if secured is None:
+            # RFC 3207 section 4: only a 220 begins TLS; it was another 2xx.
+            raise self._lost(phase, FailureKind.FAILURE_KIND_PROTOCOL_ERROR, "agreed, but not with 220")
         self.place = replace(self.place, tls_version=secured.version() or "")
         self._secured = secured
 

@@ -206,20 +206,18 @@ class Session:
             try:
                 reply = await wire.reply(waits)
             except WireFailed as failed:
-                # A server that refuses us and hangs up has said why before.
-                return Refused(refusal or place.failure(phase, failed.kind, failed.text))
+                return Refused(_outdone(refusal, place, phase, failed))
+            if reply.kind not in (_HOPED_FOR[phase], 4, 5):
+                # It talks about something else, and may have done so before.
+                wire.close()
+                return Refused(_refusal(place, phase, reply))
             if refusal is None and reply.kind != _HOPED_FOR[phase]:
                 refusal = _refusal(place, phase, reply)
-                if not pipelining:
+                if not (pipelining and wire.usable):
                     break
         if refusal is None:
-            if wire.usable:
-                return None
-            text = "more answers than commands"
-            refusal = place.failure(phase, FailureKind.FAILURE_KIND_PROTOCOL_ERROR, text)
-        if refusal.failure:
-            wire.close()
-        elif pipelining and reply.kind == _HOPED_FOR[SmtpPhase.SMTP_PHASE_DATA]:
+            return Refused(_outdone(None, place, phase, wire.failure)) if wire.failure else None
+        if reply.kind == _HOPED_FOR[SmtpPhase.SMTP_PHASE_DATA]:
             # RFC 2920 section 3.1: it wants a content for nobody. The shortest there is, which no answer
             # makes a delivery.
             wire.write(END_OF_DATA, 1)
@@ -233,21 +231,18 @@ class Session:
         With commands in groups an answer too many shifts all that follow it unnoticed; this one would then
         be about something else.
         """
-        if not self._wire.usable:
-            return refusal
-        self._wire.write(b"RSET\r\n", 1)
-        try:
-            reply = await self._wire.reply(self._timeouts.command)
-        except WireFailed:
-            return refusal
-        if reply.kind == 2 or reply.code == 421:
-            return refusal
-        self._wire.close()
-        if not pipelining:
-            return refusal
-        kind = FailureKind.FAILURE_KIND_PROTOCOL_ERROR
-        text = f"RSET was answered: {reply.code} {reply.text}"
-        return place.failure(refusal.phase, kind, text)
+        wire = self._wire
+        if wire.usable:
+            wire.write(b"RSET\r\n", 1)
+            with suppress(WireFailed):
+                reply = await wire.reply(self._timeouts.command)
+                if reply.kind != 2 and wire.usable:
+                    wire.close()
+                    if pipelining:
+                        kind = FailureKind.FAILURE_KIND_PROTOCOL_ERROR
+                        text = f"RSET was answered: {reply.code} {reply.text}"
+                        return place.failure(refusal.phase, kind, text)
+        return _outdone(refusal, place, refusal.phase, wire.failure) if wire.failure else refusal
 
     async def _send_content(
         self, message: Transaction, place: Place, following: Callable[[], Transaction | None] | None
@@ -306,6 +301,16 @@ class Session:
                 replies, self._envelope_is_out = 3, True
         wire.write(b"".join((*parts, tail)), replies)
         return await wire.sent(by)
+
+
+def _outdone(refusal: SmtpReply | None, place: Place, phase: SmtpPhase, failed: WireFailed) -> SmtpReply:
+    """Choose between a refusal and the failure after it.
+
+    A server that refuses us and hangs up has said why before; one that talks nonsense may have before.
+    """
+    if refusal is not None and failed.kind != FailureKind.FAILURE_KIND_PROTOCOL_ERROR:
+        return refusal
+    return place.failure(phase, failed.kind, failed.text)
 
 
 def _refusal(place: Place, phase: SmtpPhase, reply: Reply) -> SmtpReply:

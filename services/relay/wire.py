@@ -8,6 +8,7 @@ and whatever it says from then on could be about anything: such a connection is 
 from __future__ import annotations
 
 import asyncio
+import re
 from collections import deque
 from typing import NamedTuple
 
@@ -15,6 +16,7 @@ from emta.bounce.v1.smtp_reply_pb2 import FailureKind
 
 # RFC 5321 section 4.5.3.1.5 allows 512 octets a line, and servers exceed it; nobody needs more than this.
 _LONGEST_LINE, _LONGEST_REPLY = 8 * 1024, 32 * 1024
+_REPLY_LINE = re.compile(rb"[2-5][0-9]{2}(?:[ -]|\Z)")
 _SERVICE_CLOSING = 421  # RFC 5321 section 4.2.3: the server closes the connection after it
 # Between looks at how much of a large content has left.
 _LOOK_SECONDS = 0.005
@@ -64,6 +66,11 @@ class Wire(asyncio.Protocol):
         return self._in_step and self._failure is None
 
     @property
+    def failure(self) -> WireFailed | None:
+        """Why nothing more will come, if that is so."""
+        return self._failure
+
+    @property
     def answered(self) -> bool:
         """Whether a reply waits to be read."""
         return bool(self._replies)
@@ -91,37 +98,38 @@ class Wire(asyncio.Protocol):
             if asyncio.get_running_loop().time() > by:
                 self.close()
                 raise WireFailed(FailureKind.FAILURE_KIND_TIMEOUT, "the content was not taken in time")
-            await asyncio.sleep(_LOOK_SECONDS)
+            await self._woken(_LOOK_SECONDS)
         # A lost connection drops its buffer: empty does not mean sent.
         return bool(self._replies) or self._failure is None
 
     async def reply(self, seconds: float) -> Reply:
         """Give the next reply; `seconds` is for all of it, however slowly it drips. Raises WireFailed."""
         if not self._replies:
-            await self._wait(seconds)
-        return self._replies.popleft()
+            await self._woken(seconds)
+        if self._replies:
+            return self._replies.popleft()
+        if self._failure is None:
+            self._fail(FailureKind.FAILURE_KIND_TIMEOUT, "no answer in time")
+        assert self._failure is not None
+        raise self._failure
 
     def close(self) -> None:
         """Close at once."""
         self._in_step = False
         self._below.abort()
 
-    async def _wait(self, seconds: float) -> None:
+    async def _woken(self, seconds: float) -> None:
+        """Wait for a reply or a failure, for so long."""
         if self._failure is not None:
-            raise self._failure
+            return
         loop = asyncio.get_running_loop()
-        waiting = self._waiting = loop.create_future()
-        timer = loop.call_later(seconds, self._time_out)
+        self._waiting = loop.create_future()
+        timer = loop.call_later(seconds, self._wake)
         try:
-            await waiting
+            await self._waiting
         finally:
             timer.cancel()
             self._waiting = None
-        if not self._replies and self._failure is not None:
-            raise self._failure
-
-    def _time_out(self) -> None:
-        self._fail(FailureKind.FAILURE_KIND_TIMEOUT, "no answer in time")
 
     # asyncio.Protocol
 
@@ -145,17 +153,15 @@ class Wire(asyncio.Protocol):
         if self._failure is not None:
             return
         line = line.removesuffix(b"\r")
-        code, separator = line[:3], line[3:4]
-        first = self._lines[0][:3] if self._lines else code
-        if not (code.isdigit() and b"200" <= code <= b"599" and separator in b" -" and code == first):
+        if not is_reply_line(line, self._lines[0] if self._lines else line):
             self._fail(FailureKind.FAILURE_KIND_PROTOCOL_ERROR, f"unexpected reply: {_text(line[:200])}")
             return
         self._lines.append(line)
         self._octets += len(line)
         if self._octets > _LONGEST_REPLY or len(line) > _LONGEST_LINE:
             self._fail(FailureKind.FAILURE_KIND_PROTOCOL_ERROR, "an endless reply")
-        elif separator != b"-":
-            reply = Reply(int(code), _text(b"\n".join([part[4:] for part in self._lines])))
+        elif line[3:4] != b"-":
+            reply = Reply(int(line[:3]), _text(b"\n".join([part[4:] for part in self._lines])))
             self._lines, self._octets = [], 0
             self._told(reply)
 
@@ -166,18 +172,21 @@ class Wire(asyncio.Protocol):
     def _told(self, reply: Reply) -> None:
         if reply.code == _SERVICE_CLOSING:
             self._in_step = False
-        if self._outstanding == 0:
-            # Nobody asked: a 421 before it closes an idle connection, or a second answer to one command.
-            self._in_step = False
-            return
-        self._outstanding -= 1
-        self._replies.append(reply)
-        self._wake()
+        if self._outstanding:
+            self._outstanding -= 1
+            self._replies.append(reply)
+            self._wake()
+        elif reply.code == _SERVICE_CLOSING:
+            # What a server says before it closes an idle connection.
+            self._fail(FailureKind.FAILURE_KIND_CONNECTION_LOST, f"the server closed: 421 {reply.text}")
+        else:
+            self._fail(FailureKind.FAILURE_KIND_PROTOCOL_ERROR, "more answers than commands")
 
     def _fail(self, kind: FailureKind, text: str) -> None:
+        """Nothing that comes from here on counts. Closed at once, lest somebody floods us unheard."""
         if self._failure is None:
             self._failure = WireFailed(kind, text)
-            self._in_step = False
+            self.close()
             self._wake()
 
     def _wake(self) -> None:
@@ -189,6 +198,11 @@ class Wire(asyncio.Protocol):
         if self._transport is not self._below:
             unsent += self._transport.get_write_buffer_size()
         return unsent
+
+
+def is_reply_line(line: bytes, first: bytes) -> bool:
+    """Whether `line`, without its end, can stand in a reply with `first` (RFC 5321 section 4.2)."""
+    return _REPLY_LINE.match(line) is not None and line.startswith(first[:3])
 
 
 def _text(octets: bytes) -> str:

@@ -28,7 +28,7 @@ async def world(clock: ManualClock) -> AsyncIterator[World]:
 def pytest_asyncio_loop_factories(
     config: pytest.Config, item: pytest.Item
 ) -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:
-    """Have the tests of sessions run on both loops: their transports differ in much of what matters there."""
+    """Have the tests of sessions run on both loops: their transports differ in what matters there."""
     loops: dict[str, Callable[[], asyncio.AbstractEventLoop]] = {"asyncio": asyncio.new_event_loop}
     if item.path.name.startswith(("test_session", "test_wire", "test_guards")):
         loops["uvloop"] = uvloop.new_event_loop

@@ -125,11 +125,11 @@ class World:
             messages_per_connection=messages,
         )
 
-    async def open(self, connector: Connector | None = None) -> Session:
+    async def open(self, connector: Connector | None = None, domain: str = DOMAIN) -> Session:
         resolver = MxResolver(
             [self.dns.address], self.clock, timeout_seconds=5, ehlo_name="relay.emta.example"
         )
-        session = await (connector or self.connector()).open(await resolver.route(DOMAIN))
+        session = await (connector or self.connector()).open(await resolver.route(domain))
         self.stack.push_async_callback(session.close)
         return session
 
