@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection
 from dataclasses import dataclass
 
 from emta.bounce.v1.smtp_reply_pb2 import SmtpReply
 
 END_OF_DATA = b".\r\n"
+_CONTROL = re.compile(rb"[\x00-\x1f\x7f]")
 
 
 @dataclass(frozen=True)
@@ -68,7 +70,8 @@ def envelope(transaction: Transaction, offered: Collection[str]) -> tuple[bytes,
     """Give the MAIL and the RCPT command, with the parameters of the offered extensions.
 
     SIZE is RFC 1870, BODY is RFC 6152, SMTPUTF8 is RFC 6531. An oversized message is offered all the
-    same: the receiver's own refusal says more than its limit does.
+    same: the receiver's own refusal says more than its limit does. Raises ValueError for an address with a
+    control character: it would be a command of its own, and nothing of it goes out.
     """
     mail = b"MAIL FROM:<%b>" % transaction.mail_from.encode()
     if "size" in offered:
@@ -77,7 +80,10 @@ def envelope(transaction: Transaction, offered: Collection[str]) -> tuple[bytes,
         mail += b" BODY=8BITMIME"
     if transaction.needs_smtputf8:
         mail += b" SMTPUTF8"
-    return mail + b"\r\n", b"RCPT TO:<%b>\r\n" % transaction.rcpt_to.encode()
+    rcpt = b"RCPT TO:<%b>" % transaction.rcpt_to.encode()
+    if _CONTROL.search(mail) or _CONTROL.search(rcpt):
+        raise ValueError("an address with a control character")
+    return mail + b"\r\n", rcpt + b"\r\n"
 
 
 def stuffed(transaction: Transaction) -> list[bytes]:

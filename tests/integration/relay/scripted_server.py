@@ -56,7 +56,8 @@ class ScriptedServer:
     reads_content False: the DOT reply comes when the content has just begun, the rest is not read.
     `pieces` cuts what the server says, each piece goes out alone. `lines` are the commands as they came,
     `contents` what came after each DATA, dot included; `transcript` has both in their order, with DOT for a
-    content. `connections` counts those made, `open` those that neither side has closed.
+    content. `resumed` says of each TLS handshake whether it took up an
+    earlier one's session. `connections` counts those made, `open` those that neither side has closed.
     """
 
     replies: Mapping[str, Reply | list[Reply]] = field(default_factory=dict)
@@ -66,6 +67,7 @@ class ScriptedServer:
     contents: list[bytes] = field(default_factory=list)
     transcript: list[str] = field(default_factory=list)
     pieces: Callable[[bytes], Iterable[bytes]] | None = None
+    resumed: list[bool] = field(default_factory=list)
     connections: int = 0
     open: int = 0
     _used: dict[str, int] = field(default_factory=dict)
@@ -91,14 +93,15 @@ class ScriptedServer:
             await self._say(writer, reply)
             if step == "QUIT":
                 return
-            began = reply if isinstance(reply, bytes) else b""
-            if step == "STARTTLS" and began.startswith(b"220"):
+            said = b"\n" + reply if isinstance(reply, bytes) else b""
+            if step == "STARTTLS" and b"\n220" in said:
                 if self.tls is None:
                     writer.write(b"this is no TLS record at all\r\n")
                     await reader.read(1)
                     return
                 await writer.start_tls(self.tls)
-            if step == "DATA" and began.startswith(b"3"):
+                self.resumed.append(writer.get_extra_info("ssl_object").session_reused)
+            if step == "DATA" and b"\n3" in said:
                 if not self.reads_content:
                     await self._answer_half_way(reader, writer)
                     return
