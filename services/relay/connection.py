@@ -145,8 +145,8 @@ class Connection:
         self._secured = secured
 
     def remember_tls(self, context: ResumingContext) -> None:
-        """Keep the TLS session for the next connection to the host."""
-        if self._secured is not None:
+        """Keep the TLS session for the next connections to the host."""
+        if self._secured is not None and not self._secured.session_reused:
             context.remember(self.place.mx_host, self._secured)
 
     def hand_over(self) -> Wire:

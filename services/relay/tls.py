@@ -11,7 +11,11 @@ _SESSIONS = 10_000
 
 
 class ResumingContext(ssl.SSLContext):
-    """A client context that resumes the last session with a host: a full handshake costs 300 to 600 us.
+    """A client context that resumes its session with a host.
+
+    A full handshake costs 430 to 700 us of CPU, a resumed one 280 (TLS 1.2) to 450 us (1.3): half of it is
+    the ssl module's copying the session. Copying it out costs another 150 us, hence only after a full one;
+    tickets work more than once with most servers, and where they do not, a full handshake is the answer.
 
     Names in MX records are not authenticated themselves; verifying certificates would only turn encrypted
     mail into mail in the clear (RFC 7435).
