@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import replace
 
 from emta.bounce.v1.smtp_reply_pb2 import FailureKind, SmtpPhase, SmtpReply
 from services.chassis import logs
@@ -157,9 +156,9 @@ class Session:
         `following` is asked for the next message right before this one's final dot; its envelope goes out
         behind the dot (RFC 2920 section 3.1), which saves a round trip. The next call must then be for it.
         """
-        announced, self._announced = self._announced, None
-        if announced is not None and announced is not message:
+        if self._announced is not None and self._announced is not message:
             raise ValueError("another message was announced")
+        self._announced = None
         place = self._place_for(message)
         if not self.usable:
             kind = FailureKind.FAILURE_KIND_CONNECTION_LOST
@@ -188,21 +187,23 @@ class Session:
         await asyncio.sleep(0)  # the loop closes the socket in its next round
 
     def _place_for(self, message: Transaction) -> Place:
-        return replace(self._place, recipient_domain=message.rcpt_to.rpartition("@")[2])
+        domain, place = message.rcpt_to.rpartition("@")[2], self._place
+        return Place(domain, place.mx_host, place.remote_ip, place.local_ip, place.tls_version)
 
     async def _offer(self, message: Transaction, place: Place) -> Refused | None:
         """MAIL, RCPT and DATA, up to the server's 354; gives what it says instead."""
         wire = self._wire
         waits = self._timeouts.command
         pipelining = "pipelining" in self._offered
-        commands = (*transaction.envelope(message, self._offered), b"DATA\r\n")
-        if pipelining and not self._envelope_is_out:
-            wire.write(b"".join(commands), len(commands))
+        if not self._envelope_is_out:
+            commands = (*transaction.envelope(message, self._offered), b"DATA\r\n")
+            if pipelining:
+                wire.write(b"".join(commands), len(commands))
         self._envelope_is_out = False
         refusal: SmtpReply | None = None
-        for phase, command in zip(_PHASES, commands, strict=True):
+        for number, phase in enumerate(_PHASES):
             if not pipelining:
-                wire.write(command, 1)
+                wire.write(commands[number], 1)
             try:
                 reply = await wire.reply(waits)
             except WireFailed as failed:
@@ -300,7 +301,7 @@ class Session:
                 tail = b"".join((tail, *transaction.envelope(self._announced, self._offered), b"DATA\r\n"))
                 replies, self._envelope_is_out = 3, True
         wire.write(b"".join((*parts, tail)), replies)
-        return await wire.sent(by)
+        return await wire.sent(by, len(tail) - len(END_OF_DATA))
 
 
 def _outdone(refusal: SmtpReply | None, place: Place, phase: SmtpPhase, failed: WireFailed) -> SmtpReply:

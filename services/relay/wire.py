@@ -85,14 +85,14 @@ class Wire(asyncio.Protocol):
         if self._failure is None:
             self._transport.write(data)
 
-    async def sent(self, by: float) -> bool:
-        """Wait until all is handed to the network, on the loop's time `by` at the latest.
+    async def sent(self, by: float, behind: int = 0) -> bool:
+        """Wait until all but the last `behind` octets are handed to the network, until the loop's time `by`.
 
         Gives False when the server answered or was lost before that. Raises WireFailed TIMEOUT.
         """
         # uvloop writes when its turn is over.
         await asyncio.sleep(0)
-        while self._unsent():
+        while self._unsent() > behind:
             if self._replies or self._failure is not None:
                 return False
             if asyncio.get_running_loop().time() > by:
