@@ -86,7 +86,7 @@ class Wire(asyncio.Protocol):
             self._transport.write(data)
 
     async def sent(self, by: float, behind: int = 0) -> bool:
-        """Wait until all but the last `behind` octets are handed to the network, until the loop's time `by`.
+        """Wait until all but the last `behind` octets are handed over, until the loop's time `by`.
 
         Gives False when the server answered or was lost before that. Raises WireFailed TIMEOUT.
         """

@@ -83,7 +83,8 @@ class Postfix:
     def messages(self) -> list[bytes]:
         """The delivered messages, with CRLF line ends."""
         box = self._folder / "mail" / "all"
-        if not box.exists():
+        # Postfix makes the folder's parts one after the other.
+        if not all((box / part).exists() for part in ("tmp", "new", "cur")):
             return []
         found = mailbox.Maildir(box, create=False)
         return [found.get_bytes(key).replace(b"\n", b"\r\n") for key in found.keys()]  # noqa: SIM118
