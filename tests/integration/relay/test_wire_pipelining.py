@@ -244,5 +244,7 @@ async def test_a_message_is_sent_when_its_dot_is_whatever_is_behind_it(world: Wo
     server = await world.speak(Manner(tls, pipelining=True))
     session = await world.open()
     endless = Transaction("", f"{'x' * 20_000_000}@{DOMAIN}", b"", b"x\r\n", False, False)
-    assert isinstance(await session.send(message(), lambda: endless), Delivered)
+    # Large enough for us to watch it leave.
+    large = message(content=b"x" * 70 + b"\r\n" + b"y\r\n" * 20_000)
+    assert isinstance(await session.send(large, lambda: endless), Delivered)
     assert len(server.contents) == 1
