@@ -31,7 +31,7 @@ from services.relay.store.limits import Grant, LimitStore, Statement
 _log = Log("relay")
 
 # Sites of one call: it blocks the store for a millisecond or two.
-_SITES_A_CALL = 200
+_SITES_A_CALL = 100
 _STORE_AWAY_MS = 500
 # A connection stays through its handshake and some messages before it is passed on to another Relay.
 _TURN_MS = 10_000
