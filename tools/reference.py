@@ -1,4 +1,4 @@
-"""Write docs/reference/settings.md from the settings classes.
+"""Write docs/reference/settings.md from the settings classes, and draw docs/reference/retries.svg.
 
 python -m tools.reference
 """
@@ -18,6 +18,7 @@ from services.bounce.settings import BounceSettings
 from services.feedback.settings import FeedbackSettings
 from services.relay.settings import RelaySettings
 from services.signer.settings import SignerSettings
+from tools import schedules
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "reference" / "settings.md"
 
@@ -66,3 +67,4 @@ def page() -> str:
 
 if __name__ == "__main__":
     PAGE.write_text(page())
+    schedules.PICTURE.write_text(schedules.picture())

@@ -63,6 +63,30 @@ class MessageSpan:
         if self._span is not None:
             self._span.set_status(Status(StatusCode.ERROR, reason))
 
+    def end(self) -> None:
+        """End the step; only for spans that `begin_span` gave."""
+        if self._span is not None:
+            self._span.end()
+
+
+def begin_span(
+    service: str,
+    name: str,
+    traceparent: str,
+    attributes: Attributes | None = None,
+    kind: SpanKind = SpanKind.INTERNAL,
+) -> MessageSpan:
+    """Begin the span `name` as a child of `traceparent`, to be ended by whoever comes to its end."""
+    # The lowest bit of the flags says sampled; others may be set beside it (W3C Trace Context level 2).
+    if traceparent[-1:] not in _SAMPLED:
+        return MessageSpan(None, traceparent)
+    context = Context() if traceparent == _NEW_TRACE else _remote(traceparent)
+    if context is None:
+        return MessageSpan(None, "")
+    span = trace.get_tracer(f"emta.{service}").start_span(name, context, kind, attributes)
+    own = span.get_span_context()
+    return MessageSpan(span, f"00-{own.trace_id:032x}-{own.span_id:016x}-01")
+
 
 @contextmanager
 def message_span(
@@ -73,20 +97,11 @@ def message_span(
     kind: SpanKind = SpanKind.INTERNAL,
 ) -> Iterator[MessageSpan]:
     """Open the span `name` as a child of `traceparent`; free where that is not sampled."""
-    # The lowest bit of the flags says sampled; others may be set beside it (W3C Trace Context level 2).
-    if traceparent[-1:] not in _SAMPLED:
-        yield MessageSpan(None, traceparent)
-        return
-    context = Context() if traceparent == _NEW_TRACE else _remote(traceparent)
-    if context is None:
-        yield MessageSpan(None, "")
-        return
-    span = trace.get_tracer(f"emta.{service}").start_span(name, context, kind, attributes)
-    own = span.get_span_context()
+    span = begin_span(service, name, traceparent, attributes, kind)
     try:
-        yield MessageSpan(span, f"00-{own.trace_id:032x}-{own.span_id:016x}-01")
+        yield span
     except BaseException as error:
-        span.set_status(Status(StatusCode.ERROR, type(error).__name__))
+        span.fail(type(error).__name__)
         raise
     finally:
         span.end()

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import uuid
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from emta.relay.v1.relay_service_pb2_grpc import add_RelayServiceServicer_to_server
 from services.chassis.clock import Clock, clock_of
+from services.chassis.headroom import Headroom, Marks
 from services.chassis.rpc import Server
 from services.chassis.store import answers, open_store
 from services.relay.deliver import Deliverer
 from services.relay.dispatcher import Dispatcher
-from services.relay.lanes import Lanes
 from services.relay.mx import MxResolver
 from services.relay.networks import Networks
 from services.relay.peers import connected
@@ -20,6 +21,7 @@ from services.relay.reporter import Reporter
 from services.relay.server import RelayService
 from services.relay.session import Connector, Timeouts
 from services.relay.settings import RelaySettings
+from services.relay.shards import Shards
 from services.relay.store.queue import Queue
 
 
@@ -31,56 +33,81 @@ async def running(settings: RelaySettings, clock: Clock | None = None) -> AsyncI
         clock_of(store, clock) as clock,
         connected(settings.signer, settings.bounce, settings.feedback) as peers,
     ):
-        queue = Queue(store, settings.shards)
-        await queue.fix_shards()
-        lanes = Lanes(
-            _connector(settings, clock),
-            connections=settings.connections_per_site,
-            idle_seconds=settings.idle_seconds,
+        queue = Queue(
+            store,
+            settings.shards,
+            outbox_max=settings.outbox_max,
+            replicas=settings.min_replica_acks,
+            wait_seconds=settings.store_timeout_seconds / 2,
         )
-        reporter = Reporter(queue, peers)
-        deliverer = Deliverer(queue, clock, lanes, peers, settings, settled=reporter.wake)
+        await queue.fix_shards()
+        shards = Shards(store, queue, clock, uuid.uuid4().hex, settings.lease_seconds)
+        await shards.share()
+        reporter = Reporter(queue, shards, peers)
+        marks = Marks(
+            settings.memory_accept_percent, settings.disk_accept_percent, settings.disk_deliver_percent
+        )
+        headroom = Headroom(store, marks)
+
+        def accepted() -> None:
+            dispatcher.accepted()
+            reporter.wake()
+
+        def settled() -> None:
+            dispatcher.settled()
+            reporter.wake()
+
+        deliverer = Deliverer(
+            queue, clock, _resolver(settings, clock), _connector(settings), peers, settings, settled=settled
+        )
         dispatcher = Dispatcher(
             queue,
             clock,
+            shards,
             deliverer,
+            headroom,
             max_in_flight=settings.max_in_flight,
+            max_octets=settings.max_in_flight_octets,
             lease_seconds=settings.lease_seconds,
         )
-
-        def accepted() -> None:
-            dispatcher.wake()
-            reporter.wake()
-
-        service = RelayService(queue, clock, settings, accepted)
+        service = RelayService(queue, clock, settings, headroom, accepted)
         server = Server(
             "relay",
             settings.listen,
             reflection=settings.reflection,
             drain_seconds=settings.drain_seconds,
             ready=lambda: answers(store),
+            share_port=settings.share_port,
         )
         server.add(add_RelayServiceServicer_to_server, service, "emta.relay.v1.RelayService")
         async with server:
-            working = [asyncio.create_task(dispatcher.run()), asyncio.create_task(reporter.run())]
+            working = [
+                asyncio.create_task(work)
+                for work in (dispatcher.run(), reporter.run(), shards.run(), headroom.run())
+            ]
             try:
                 yield server
             finally:
                 service.stop()
                 working[0].cancel()
                 await dispatcher.drain(settings.drain_seconds)
-                await lanes.close()
-                working[1].cancel()
+                await deliverer.lanes.close()
+                for task in working:
+                    task.cancel()
                 await reporter.flush()
+                await shards.leave()
 
 
-def _connector(settings: RelaySettings, clock: Clock) -> Connector:
-    resolver = MxResolver(
+def _resolver(settings: RelaySettings, clock: Clock) -> MxResolver:
+    return MxResolver(
         settings.resolvers,
         clock,
         timeout_seconds=settings.dns_timeout_seconds,
         ehlo_name=settings.ehlo_name,
     )
+
+
+def _connector(settings: RelaySettings) -> Connector:
     timeouts = Timeouts(
         connect=settings.connect_timeout_seconds,
         greeting=settings.greeting_timeout_seconds,
@@ -89,7 +116,6 @@ def _connector(settings: RelaySettings, clock: Clock) -> Connector:
         dot=settings.dot_timeout_seconds,
     )
     return Connector(
-        resolver,
         Networks(settings.allowed_networks),
         ehlo_name=settings.ehlo_name,
         port=settings.smtp_port,

@@ -1,225 +1,252 @@
-"""One attempt of one message: sign, send, qualify, settle. What it needs from others goes in batches."""
+"""Attempts: find the route, sign, send, qualify, settle. What others do for it goes in batches."""
 
 from __future__ import annotations
 
 import asyncio
 import random
 from collections.abc import Callable
-from dataclasses import dataclass
-
-from redis.exceptions import RedisError
 
 from emta.bounce.v1.bounce_service_pb2 import QualifyRepliesItem, QualifyRepliesResult
-from emta.bounce.v1.qualification_pb2 import (
-    BounceCode,
-    Cause,
-    Disposition,
-    FailureReason,
-    FailureType,
-    Qualification,
-)
+from emta.bounce.v1.qualification_pb2 import Qualification
 from emta.bounce.v1.smtp_reply_pb2 import SmtpReply
 from emta.feedback.v1.feedback_service_pb2 import RecordOutcomesItem
 from emta.feedback.v1.outcome_pb2 import FailureCause, HoldCause
 from emta.problems import Problem
-from emta.signer.v1.signer_service_pb2 import SignItem, SignResult
+from emta.signer.v1.signer_service_pb2 import HeaderAndBodyHash, SignItem, SignResult
+from emta.signing import split
 from services.chassis.clock import Clock
 from services.chassis.logs import Log
-from services.chassis.telemetry import message_span
+from services.chassis.telemetry import begin_span
 from services.relay import outcomes
-from services.relay.batcher import Batcher
-from services.relay.lanes import Job, Lanes
+from services.relay.attempt import Attempt
+from services.relay.lanes import Lanes
+from services.relay.mx import MxResolver, Route
 from services.relay.peers import Peers
+from services.relay.replies import AttemptFailed
 from services.relay.retry import next_attempt
-from services.relay.session import Delivered, Refused, Transaction, Unknown
+from services.relay.session import Connector, Delivered, Refused, Result, Transaction, Unknown
 from services.relay.settings import RelaySettings
-from services.relay.store.queue import Claimed, Queue, Settlement
+from services.relay.settler import Settler
+from services.relay.stage import Stage
+from services.relay.store.queue import Queue
+from services.relay.store.record import Claimed
 
 _log = Log("relay")
 
-# A call costs about as much for one item as for a hundred: five milliseconds gather most of them.
-_BATCH_ITEMS, _BATCH_SECONDS = 100, 0.005
-_SIGN_BYTES = 4 * 1024 * 1024
-_STORE_AWAY_SECONDS = 0.2
+# A message is set aside when whoever handled it died this often: its owner twice among others, then three
+# times with it as the only suspect; a service of ours three times while asked about it alone.
+_OWNER_CRASHES, _PEER_CRASHES = 5, 3
 
-# No receiver said this: the connection went away after the final dot.
-_LOST_AFTER_DOT = Qualification(
-    type=FailureType.FAILURE_TYPE_SOFT,
-    reason=FailureReason.FAILURE_REASON_UNREACHABLE,
-    campaign_reason=3,
-    bounce_code=BounceCode.BOUNCE_CODE_TIMEOUT,
-    disposition=Disposition.DISPOSITION_RETRY,
-    cause=Cause.CAUSE_NETWORK,
-    rule_id="relay.lost-after-dot",
-)
-
-
-@dataclass(frozen=True)
-class _Attempt:
-    """The message at hand and the trace context of this attempt."""
-
-    claimed: Claimed
-    traceparent: str
+_SIGNER_AWAY = HoldCause.HOLD_CAUSE_SIGNER_UNAVAILABLE
+_BOUNCE_AWAY = HoldCause.HOLD_CAUSE_BOUNCE_UNAVAILABLE
 
 
 class Deliverer:
-    """Takes messages on lease and settles each: finished, or due again."""
+    """Takes messages on lease and settles each: finished, or due again.
+
+    No message has a task of its own: it moves from batch to batch, and in between over a lane.
+    """
 
     def __init__(
         self,
         queue: Queue,
         clock: Clock,
-        lanes: Lanes,
+        resolver: MxResolver,
+        connector: Connector,
         peers: Peers,
         settings: RelaySettings,
         settled: Callable[[], None],
     ) -> None:
-        self._queue = queue
         self._clock = clock
-        self._lanes = lanes
+        self._resolver = resolver
         self._settings = settings
-        self._settled = settled  # called whenever there are new outcomes
+        self._settled = settled  # called whenever a message was
+        self._settler = Settler(queue, self._leave)
         self._stopping = False
-        self._sign: Batcher[SignItem, SignResult] = Batcher(
-            peers.sign,
-            max_items=_BATCH_ITEMS,
-            max_wait_seconds=_BATCH_SECONDS,
-            weigh=lambda item: len(item.content),
-            max_weight=_SIGN_BYTES,
+        self._resolving: dict[str, list[Attempt]] = {}
+        self._lookups: set[asyncio.Task[None]] = set()
+        self._suspects: set[Attempt] = set()
+        self.in_flight: set[Attempt] = set()
+        self.octets_in_flight = 0
+        self.lanes = Lanes(
+            connector,
+            connections=settings.connections_per_site,
+            idle_seconds=settings.idle_seconds,
+            may_begin=self._may_begin,
+            ended=self._ended,
+            abandoned=self._leave,
         )
-        self._qualify: Batcher[QualifyRepliesItem, QualifyRepliesResult] = Batcher(
-            peers.qualify, max_items=_BATCH_ITEMS, max_wait_seconds=_BATCH_SECONDS
+        self._sign: Stage[Attempt, SignItem, SignResult] = Stage(
+            item=_sign_item,
+            weigh=lambda attempt: 1024,
+            call=peers.sign,
+            serves=peers.signer_serves,
+            answered=self._signed,
+            away=lambda attempt: self._hold(attempt, _SIGNER_AWAY),
+            died=lambda attempt: self._peer_died(attempt, _SIGNER_AWAY),
         )
-        self._settle: Batcher[Settlement, bool] = Batcher(
-            self._settle_all, max_items=_BATCH_ITEMS, max_wait_seconds=_BATCH_SECONDS
+        self._qualify: Stage[Attempt, QualifyRepliesItem, QualifyRepliesResult] = Stage(
+            item=_qualify_item,
+            weigh=lambda attempt: 1024,
+            call=peers.qualify,
+            serves=peers.bounce_serves,
+            answered=self._qualified,
+            away=lambda attempt: self._hold(attempt, _BOUNCE_AWAY),
+            died=lambda attempt: self._peer_died(attempt, _BOUNCE_AWAY),
         )
+
+    @property
+    def has_suspect(self) -> bool:
+        """Whether a message is at hand whose owners died more than once."""
+        return bool(self._suspects)
 
     def stop(self) -> None:
         """Begin no more transactions: what has not begun goes back to the queue."""
         self._stopping = True
+        self.lanes.recall()
 
-    async def deliver(self, claimed: Claimed) -> None:
+    def begin(self, claimed: Claimed) -> None:
         """Work on a message until it is settled."""
-        attributes: dict[str, str | int] = {
-            "emta.attempt": claimed.failed_attempts + 1,
-            "emta.domain": claimed.message.rcpt_to.rpartition("@")[2],
-        }
-        with message_span("relay", "relay.attempt", claimed.traceparent, attributes) as span:
-            settlement = await self._attempt(_Attempt(claimed, span.traceparent))
-        if not await self._settle.submit(settlement):
-            _log.warning("lease_lost", message=claimed.message.message_id)
+        span = begin_span(
+            "relay",
+            "relay.attempt",
+            claimed.traceparent,
+            {"emta.attempt": claimed.failed_attempts + 1, "emta.domain": claimed.domain},
+        )
+        attempt = Attempt(claimed, span)
+        self.in_flight.add(attempt)
+        if claimed.crashes > 1:
+            self._suspects.add(attempt)
+        self.octets_in_flight += len(claimed.content)
+        if claimed.damaged or claimed.crashes >= _OWNER_CRASHES:
+            self._give_up(attempt, FailureCause.FAILURE_CAUSE_INTERNAL)
+        elif claimed.reply is not None and claimed.qualification is None:
+            self._qualify.add(attempt, alone=claimed.hold == _BOUNCE_AWAY)
+        elif self._clock.now_ms() >= claimed.deadline_ms:
+            self._expire(attempt)
+        elif (route := self._resolver.known(claimed.domain)) is not None:
+            self._routed(attempt, route)
+        else:
+            self._look_up(attempt)
 
-    async def _attempt(self, attempt: _Attempt) -> Settlement:
-        claimed = attempt.claimed
-        if claimed.reply is not None and claimed.qualification is None:
-            return await self._refused(attempt, claimed.reply)
-        if self._clock.now_ms() >= claimed.deadline_ms:
-            return self._expired(attempt)
+    # Route
+
+    def _look_up(self, attempt: Attempt) -> None:
+        domain = attempt.claimed.domain
+        waiting = self._resolving.get(domain)
+        if waiting is not None:
+            waiting.append(attempt)
+            return
+        self._resolving[domain] = [attempt]
+        task = asyncio.create_task(self._resolve(domain))
+        self._lookups.add(task)
+        task.add_done_callback(self._lookups.discard)
+
+    async def _resolve(self, domain: str) -> None:
         try:
-            content = await self._signed(attempt)
-        except Problem as problem:
-            return self._not_signed(attempt, problem)
-        job = Job(
-            Transaction(
-                mail_from=claimed.message.mail_from,
-                rcpt_to=claimed.message.rcpt_to,
-                content=content,
-                needs_8bitmime=claimed.needs_8bitmime,
-                needs_smtputf8=claimed.needs_smtputf8,
-            ),
-            attempt.traceparent,
-            lambda: self._may_begin(claimed),
-        )
-        match await self._lanes.send(claimed.message.rcpt_to.rpartition("@")[2], job):
-            case Delivered() as result:
-                return self._finished(
-                    attempt,
-                    outcomes.sent(claimed, self._clock.now_ms(), attempt.traceparent, result, len(content)),
-                )
-            case Refused(reply):
-                return await self._refused(attempt, reply)
-            case Unknown() as result:
-                return self._unknown(attempt, result, len(content))
-            case None:
-                return self._not_begun(attempt)
+            route = await self._resolver.route(domain)
+        except AttemptFailed as failed:
+            for attempt in self._resolving.pop(domain):
+                self._refused(attempt, failed.reply)
+        else:
+            for attempt in self._resolving.pop(domain):
+                self._routed(attempt, route)
 
-    def _may_begin(self, claimed: Claimed) -> bool:
-        """Whether a transaction may begin: neither the validity nor our lease may have ended."""
-        return not self._stopping and self._clock.now_ms() < min(
-            claimed.deadline_ms, claimed.leased_until_ms
-        )
+    def _routed(self, attempt: Attempt, route: Route) -> None:
+        attempt.route = route
+        # The last call about it was answered by nobody: perhaps because of it.
+        self._sign.add(attempt, alone=attempt.claimed.hold == _SIGNER_AWAY)
 
-    def _not_begun(self, attempt: _Attempt) -> Settlement:
-        """Give it back. Should it be another Relay's by now, the fence keeps us out."""
-        now_ms = self._clock.now_ms()
-        if now_ms >= attempt.claimed.deadline_ms:
-            return self._expired(attempt)
-        return Settlement(attempt.claimed, now_ms, [])
+    # Sign
 
-    async def _signed(self, attempt: _Attempt) -> bytes:
-        """Give the content with its signature on top. Raises Problem."""
-        claimed = attempt.claimed
-        identity = claimed.message.dkim_identity
-        item = SignItem(
-            content=claimed.content,
-            domain=identity.domain,
-            selector=identity.selector,
-            traceparent=attempt.traceparent,
-            tenant=claimed.tenant,
-        )
-        result = await self._sign.submit(item)
+    def _signed(self, attempt: Attempt, result: SignResult) -> None:
+        claimed, signature = attempt.claimed, result.signature_header
         if result.WhichOneof("result") == "error":
             problem = Problem.from_status(result.error)
-            if problem.reason == "NO_KEY" and self._settings.without_key == "unsigned":
-                return claimed.content
-            raise problem
-        return result.signature_header + claimed.content
+            if problem.reason != "NO_KEY" or self._settings.without_key != "unsigned":
+                self._not_signed(attempt, problem)
+                return
+        attempt.transaction = Transaction(
+            mail_from=claimed.message.mail_from,
+            rcpt_to=claimed.message.rcpt_to,
+            signature=signature,
+            content=claimed.content,
+            needs_8bitmime=claimed.needs_8bitmime,
+            needs_smtputf8=claimed.needs_smtputf8,
+        )
+        self.lanes.add(attempt)
 
-    def _not_signed(self, attempt: _Attempt, problem: Problem) -> Settlement:
-        if problem.reason == "NO_KEY":
-            if self._settings.without_key == "refuse":
-                return self._given_up(attempt, FailureCause.FAILURE_CAUSE_NO_KEY)
-            return self._held(attempt, HoldCause.HOLD_CAUSE_NO_KEY)
-        if problem.reason in ("FROM_MISSING", "DOMAIN_INVALID", "SELECTOR_INVALID"):
+    def _not_signed(self, attempt: Attempt, problem: Problem) -> None:
+        if problem.code.name != "INVALID_ARGUMENT" and problem.reason != "NO_KEY":
+            self._hold(attempt, _SIGNER_AWAY)
+        elif problem.reason != "NO_KEY":
             _log.error("unsignable", message=attempt.claimed.message.message_id, reason=problem.reason)
-            return self._given_up(attempt, FailureCause.FAILURE_CAUSE_INTERNAL)
-        _log.warning("signer_away", reason=problem.reason)
-        return self._held(attempt, HoldCause.HOLD_CAUSE_SIGNER_UNAVAILABLE)
+            self._give_up(attempt, FailureCause.FAILURE_CAUSE_INTERNAL)
+        elif self._settings.without_key == "refuse":
+            self._give_up(attempt, FailureCause.FAILURE_CAUSE_NO_KEY)
+        else:
+            self._hold(attempt, HoldCause.HOLD_CAUSE_NO_KEY)
 
-    async def _refused(self, attempt: _Attempt, reply: SmtpReply) -> Settlement:
-        """Have the reply qualified; while Bounce is away it is kept, and nobody guesses."""
+    # Send
+
+    def _may_begin(self, attempt: Attempt) -> bool:
+        """Whether a transaction may begin: neither the validity nor our lease may have ended."""
+        claimed, now_ms = attempt.claimed, self._clock.now_ms()
+        return not self._stopping and now_ms < claimed.deadline_ms and now_ms < claimed.leased_until_ms
+
+    def _ended(self, attempt: Attempt, result: Result | None) -> None:
+        claimed, now_ms = attempt.claimed, self._clock.now_ms()
+        match result:
+            case Delivered():
+                told = outcomes.sent(claimed, now_ms, attempt.traceparent, result, attempt.size)
+                self._settler.finish(attempt, told)
+            case Refused(reply):
+                self._refused(attempt, reply)
+            case Unknown():
+                self._lost_after_dot(attempt, result, now_ms)
+            case None if now_ms >= claimed.deadline_ms:
+                self._expire(attempt)
+            case None:
+                # Should it be another Relay's by now, the fence keeps us out.
+                self._settler.put_back(attempt, now_ms)
+
+    def _lost_after_dot(self, attempt: Attempt, result: Unknown, now_ms: int) -> None:
         claimed = attempt.claimed
-        claimed.reply, claimed.qualification = reply, None
-        try:
-            item = QualifyRepliesItem(reply=reply, traceparent=attempt.traceparent)
-            result = await self._qualify.submit(item)
-            if result.WhichOneof("result") == "error":
-                raise Problem.from_status(result.error)
-        except Problem as problem:
-            _log.warning("bounce_away", reason=problem.reason)
-            if self._clock.now_ms() >= claimed.deadline_ms:
-                return self._expired(attempt)
-            return self._held(attempt, HoldCause.HOLD_CAUSE_BOUNCE_UNAVAILABLE)
+        if self._settings.unknown_result == "presume":
+            told = outcomes.sent(claimed, now_ms, attempt.traceparent, None, attempt.size)
+            self._settler.finish(attempt, told)
+            return
+        claimed.reply, claimed.qualification = result.reply, outcomes.LOST_AFTER_DOT
+        claimed.failed_attempts += 1
+        next_ms = self._next_ms(claimed, outcomes.LOST_AFTER_DOT, now_ms) or claimed.deadline_ms
+        told = outcomes.unknown_result(claimed, now_ms, attempt.traceparent, result, next_ms)
+        self._settler.put_back(attempt, next_ms, (told,))
+
+    # Qualify
+
+    def _refused(self, attempt: Attempt, reply: SmtpReply) -> None:
+        """Have the reply qualified; while Bounce is away it is kept, and nobody guesses."""
+        if not reply.recipient_domain:
+            # A connection that could not be opened is the same for all domains of its route.
+            reply = _about(reply, attempt.claimed.domain)
+        attempt.claimed.reply, attempt.claimed.qualification = reply, None
+        self._qualify.add(attempt)
+
+    def _qualified(self, attempt: Attempt, result: QualifyRepliesResult) -> None:
+        if result.WhichOneof("result") == "error":
+            _log.error("unqualifiable", reason=Problem.from_status(result.error).reason)
+            self._hold(attempt, _BOUNCE_AWAY)
+            return
+        claimed, now_ms = attempt.claimed, self._clock.now_ms()
         claimed.qualification = result.qualification
         claimed.failed_attempts += 1
-        now_ms = self._clock.now_ms()
+        claimed.hold, claimed.peer_crashes = HoldCause.HOLD_CAUSE_UNSPECIFIED, 0
         next_ms = self._next_ms(claimed, result.qualification, now_ms)
         if next_ms is None:
-            return self._finished(attempt, outcomes.refused(claimed, now_ms, attempt.traceparent))
-        claimed.hold = HoldCause.HOLD_CAUSE_UNSPECIFIED
-        return Settlement(
-            claimed, next_ms, [outcomes.deferral(claimed, now_ms, attempt.traceparent, next_ms)]
-        )
-
-    def _unknown(self, attempt: _Attempt, result: Unknown, size: int) -> Settlement:
-        claimed, now_ms = attempt.claimed, self._clock.now_ms()
-        if self._settings.unknown_result == "presume":
-            return self._finished(attempt, outcomes.sent(claimed, now_ms, attempt.traceparent, None, size))
-        claimed.reply, claimed.qualification = result.reply, _LOST_AFTER_DOT
-        claimed.failed_attempts += 1
-        next_ms = self._next_ms(claimed, _LOST_AFTER_DOT, now_ms) or claimed.deadline_ms
-        told = outcomes.unknown_result(claimed, now_ms, attempt.traceparent, result, next_ms)
-        return Settlement(claimed, next_ms, [told])
+            self._settler.finish(attempt, outcomes.refused(claimed, now_ms, attempt.traceparent))
+        else:
+            told = outcomes.deferral(claimed, now_ms, attempt.traceparent, next_ms)
+            self._settler.put_back(attempt, next_ms, (told,))
 
     def _next_ms(self, claimed: Claimed, meaning: Qualification, now_ms: int) -> int | None:
         decision = next_attempt(
@@ -233,43 +260,64 @@ class Deliverer:
         )
         return None if decision is None else decision.at_ms
 
-    def _held(self, attempt: _Attempt, cause: HoldCause) -> Settlement:
+    # Hold, expire, give up
+
+    def _hold(self, attempt: Attempt, cause: HoldCause) -> None:
         """Wait without an attempt counted; Feedback is told once per cause."""
         claimed, now_ms = attempt.claimed, self._clock.now_ms()
+        if now_ms >= claimed.deadline_ms:
+            self._expire(attempt)
+            return
         next_ms = min(now_ms + round(self._settings.hold_seconds * 1000), claimed.deadline_ms)
-        told = []
+        told: tuple[RecordOutcomesItem, ...] = ()
         if claimed.hold != cause:
             claimed.hold = cause
-            told.append(outcomes.hold(claimed, now_ms, attempt.traceparent, cause, next_ms))
-        return Settlement(claimed, next_ms, told)
+            told = (outcomes.hold(claimed, now_ms, attempt.traceparent, cause, next_ms),)
+        self._settler.put_back(attempt, next_ms, told)
 
-    def _expired(self, attempt: _Attempt) -> Settlement:
+    def _peer_died(self, attempt: Attempt, cause: HoldCause) -> None:
+        attempt.claimed.peer_crashes += 1
+        if attempt.claimed.peer_crashes >= _PEER_CRASHES:
+            _log.error("poison", message=attempt.claimed.message.message_id, cause=HoldCause.Name(cause))
+            self._give_up(attempt, FailureCause.FAILURE_CAUSE_INTERNAL)
+        else:
+            self._hold(attempt, cause)
+
+    def _expire(self, attempt: Attempt) -> None:
         told = outcomes.expired(attempt.claimed, self._clock.now_ms(), attempt.traceparent)
-        return self._finished(attempt, told)
+        self._settler.finish(attempt, told)
 
-    def _given_up(self, attempt: _Attempt, cause: FailureCause) -> Settlement:
+    def _give_up(self, attempt: Attempt, cause: FailureCause) -> None:
         told = outcomes.given_up(attempt.claimed, self._clock.now_ms(), attempt.traceparent, cause)
-        return self._finished(attempt, told)
+        self._settler.finish(attempt, told)
 
-    def _finished(self, attempt: _Attempt, told: RecordOutcomesItem) -> Settlement:
-        return Settlement(attempt.claimed, None, [told])
-
-    async def _settle_all(self, settlements: list[Settlement]) -> list[bool]:
-        """Settle, shard by shard. Repeated until the store answers: the fence makes that safe."""
-        by_shard: dict[int, list[int]] = {}
-        for number, settlement in enumerate(settlements):
-            by_shard.setdefault(settlement.claimed.shard, []).append(number)
-        done = [False] * len(settlements)
-        for shard, numbers in by_shard.items():
-            batch = [settlements[number] for number in numbers]
-            while True:
-                try:
-                    results = await self._queue.settle(shard, batch)
-                    break
-                except RedisError as error:
-                    _log.warning("store_away", error=type(error).__name__)
-                    await asyncio.sleep(_STORE_AWAY_SECONDS)
-            for number, result in zip(numbers, results, strict=True):
-                done[number] = result
+    def _leave(self, attempt: Attempt) -> None:
+        """Out of our hands: settled, or abandoned; then its lease runs out as if we had died."""
+        attempt.span.end()
+        self.in_flight.discard(attempt)
+        self._suspects.discard(attempt)
+        self.octets_in_flight -= len(attempt.claimed.content)
         self._settled()
-        return done
+
+
+def _sign_item(attempt: Attempt) -> SignItem:
+    claimed = attempt.claimed
+    identity = claimed.message.dkim_identity
+    header_block, _ = split(claimed.content)
+    return SignItem(
+        header_and_body_hash=HeaderAndBodyHash(header_block=header_block, body_sha256=claimed.body_sha256),
+        domain=identity.domain,
+        selector=identity.selector,
+        traceparent=attempt.traceparent,
+        tenant=claimed.tenant,
+    )
+
+
+def _qualify_item(attempt: Attempt) -> QualifyRepliesItem:
+    return QualifyRepliesItem(reply=attempt.claimed.reply, traceparent=attempt.traceparent)
+
+
+def _about(reply: SmtpReply, domain: str) -> SmtpReply:
+    own = SmtpReply(recipient_domain=domain)
+    own.MergeFrom(reply)
+    return own

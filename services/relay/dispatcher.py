@@ -7,36 +7,58 @@ import asyncio
 from redis.exceptions import RedisError
 
 from services.chassis.clock import Clock
+from services.chassis.headroom import Headroom
 from services.chassis.logs import Log
 from services.relay.deliver import Deliverer
-from services.relay.store.queue import Claimed, Queue
+from services.relay.shards import Shards
+from services.relay.store.queue import Appetite, Queue
 
 _log = Log("relay")
 
-_CLAIM = 100
-# Another Relay may have accepted something, or died: look at least once a second.
-_LOOK_MS = 1_000
+_CLAIM_MESSAGES, _CLAIM_OCTETS = 200, 16 * 1024 * 1024
+# Of a domain that nothing is known about yet. A claim that one domain fills starves the others of a shard
+# for milliseconds only.
+_CLAIM_OF_A_DOMAIN = 50
+# Another Relay may have accepted something, or died: look at least so often.
+_LOOK_MS = 250
 _STORE_AWAY_SECONDS = 0.2
+_GATHER_SECONDS = 0.003
 
 
 class Dispatcher:
     """Claims, hands over, and keeps the leases of what is in flight."""
 
     def __init__(
-        self, queue: Queue, clock: Clock, deliverer: Deliverer, *, max_in_flight: int, lease_seconds: float
+        self,
+        queue: Queue,
+        clock: Clock,
+        shards: Shards,
+        deliverer: Deliverer,
+        headroom: Headroom,
+        *,
+        max_in_flight: int,
+        max_octets: int,
+        lease_seconds: float,
     ) -> None:
         self._queue = queue
         self._clock = clock
+        self._shards = shards
         self._deliverer = deliverer
+        self._headroom = headroom
         self._max_in_flight = max_in_flight
+        self._max_octets = max_octets
         self._lease_ms = round(lease_seconds * 1000)
-        self._in_flight: dict[asyncio.Task[None], Claimed] = {}
         self._wake = asyncio.Event()
-        self._first_shard = 0
+        self._sated = False  # whether the last look left something for want of room
 
-    def wake(self) -> None:
-        """Look again: something was accepted or finished."""
+    def accepted(self) -> None:
+        """There may be something to claim."""
         self._wake.set()
+
+    def settled(self) -> None:
+        """There is room for something more."""
+        if self._sated:
+            self._wake.set()
 
     async def run(self) -> None:
         """Dispatch until cancelled."""
@@ -45,7 +67,7 @@ class Dispatcher:
             while True:
                 self._wake.clear()
                 try:
-                    next_look_ms = await self._claim()
+                    next_look_ms = await self._look()
                 except RedisError as error:
                     _log.warning("store_away", error=type(error).__name__)
                     await asyncio.sleep(_STORE_AWAY_SECONDS)
@@ -59,44 +81,55 @@ class Dispatcher:
         """Let what is in flight come to its end; what is still there after `seconds` is left behind."""
         self._deliverer.stop()
         keeping = asyncio.create_task(self._keep_leases())
-        if self._in_flight:
-            _, left = await asyncio.wait(set(self._in_flight), timeout=seconds)
-            if left:
-                _log.warning("left_behind", messages=len(left))
-            for task in left:
-                task.cancel()
+        try:
+            async with asyncio.timeout(seconds):
+                while self._deliverer.in_flight:
+                    self._sated = True
+                    self._wake.clear()
+                    await self._wake.wait()
+        except TimeoutError:
+            _log.warning("left_behind", messages=len(self._deliverer.in_flight))
         keeping.cancel()
 
-    async def _claim(self) -> int | None:
-        """Claim from every shard; gives when to look again, or None for "at once"."""
-        now_ms = self._clock.now_ms()
-        next_look_ms = now_ms + _LOOK_MS
-        got_some = False
-        for number in range(self._queue.shards):
-            free = min(self._max_in_flight - len(self._in_flight), _CLAIM)
-            if free <= 0:
+    async def _look(self) -> int | None:
+        """Claim from our shards, and from the others when ours have nothing; gives when to look again, or
+        None for "at once"."""
+        next_look_ms = self._clock.now_ms() + _LOOK_MS
+        self._sated = False
+        if not self._headroom.delivers:
+            return next_look_ms
+        for shards in (sorted(self._shards.mine), self._shards.others):
+            appetite = self._appetite()
+            if appetite is None:
                 return next_look_ms
-            shard = (self._first_shard + number) % self._queue.shards
-            claim = await self._queue.claim(shard, now_ms, now_ms + self._lease_ms, free)
+            if not shards:
+                continue
+            now_ms = self._clock.now_ms()
+            claim = await self._queue.claim(shards, now_ms, now_ms + self._lease_ms, appetite)
             for claimed in claim.messages:
-                self._begin(claimed)
-            got_some |= bool(claim.messages)
+                self._deliverer.begin(claimed)
+            if claim.messages:
+                return None
             if claim.next_look_ms is not None:
                 next_look_ms = min(next_look_ms, claim.next_look_ms)
-        self._first_shard = (self._first_shard + 1) % self._queue.shards
-        return None if got_some else next_look_ms
+        return next_look_ms
 
-    def _begin(self, claimed: Claimed) -> None:
-        task = asyncio.create_task(self._deliverer.deliver(claimed))
-        self._in_flight[task] = claimed
-        task.add_done_callback(self._ended)
-
-    def _ended(self, task: asyncio.Task[None]) -> None:
-        claimed = self._in_flight.pop(task)
-        if not task.cancelled() and (error := task.exception()) is not None:
-            # Its lease runs out, and it is tried again.
-            _log.error("attempt_failed", message=claimed.message.message_id, error=repr(error))
-        self._wake.set()
+    def _appetite(self) -> Appetite | None:
+        flying = self._deliverer.in_flight
+        messages = min(_CLAIM_MESSAGES, self._max_in_flight - len(flying))
+        octets = min(_CLAIM_OCTETS, self._max_octets - self._deliverer.octets_in_flight)
+        exceptions = self._deliverer.lanes.room(_CLAIM_OF_A_DOMAIN)
+        self._sated = bool(exceptions)
+        if messages <= 0 or octets <= 0:
+            self._sated = True
+            return None
+        return Appetite(
+            messages=messages,
+            octets=octets,
+            of_a_domain=_CLAIM_OF_A_DOMAIN,
+            exceptions=exceptions,
+            suspect=not self._deliverer.has_suspect,
+        )
 
     async def _wait(self, until_ms: int) -> None:
         waking = asyncio.create_task(self._wake.wait())
@@ -104,13 +137,18 @@ class Dispatcher:
         await asyncio.wait({waking, sleeping}, return_when=asyncio.FIRST_COMPLETED)
         waking.cancel()
         sleeping.cancel()
+        # More comes close behind, and a look costs about as much for one message as for a hundred.
+        await asyncio.sleep(_GATHER_SECONDS)
 
     async def _keep_leases(self) -> None:
         while True:
             await self._clock.sleep_until(self._clock.now_ms() + self._lease_ms // 3)
-            claimed = list(self._in_flight.values())
+            claimed = [attempt.claimed for attempt in self._deliverer.in_flight]
             try:
-                await self._queue.renew(claimed, self._clock.now_ms() + self._lease_ms)
+                lost = await self._queue.renew(claimed, self._clock.now_ms() + self._lease_ms)
             except RedisError as error:
                 # Without its lease no transaction begins: see Deliverer.
                 _log.warning("leases_not_renewed", error=type(error).__name__)
+                continue
+            for message in lost:
+                message.leased_until_ms = 0

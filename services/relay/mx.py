@@ -51,6 +51,10 @@ class Route:
 
     hosts: tuple[MxHost, ...]
 
+    @property
+    def key(self) -> str:
+        return " ".join(sorted(host.name for host in self.hosts))
+
 
 @dataclass(frozen=True)
 class _Answer:
@@ -106,6 +110,12 @@ class MxResolver:
         shuffled = random.sample(answer.hosts, len(answer.hosts))
         ordered = sorted(shuffled, key=lambda entry: entry[0])
         return Route(tuple(MxHost(host.name, _in_order(host.addresses)) for _, host in ordered))
+
+    def known(self, domain: str) -> Route | None:
+        answer = self._cache.get(domain)
+        if answer is None or answer.failure is not None or answer.expires_ms <= self._clock.now_ms():
+            return None
+        return Route(tuple(host for _, host in answer.hosts))
 
     async def _look_up_once(self, domain: str) -> _Answer:
         task = self._lookups.get(domain)

@@ -6,6 +6,7 @@ from typing import Any
 
 from emta.bounce.v1.qualification_pb2 import (
     BounceCode,
+    Cause,
     Disposition,
     FailureReason,
     FailureType,
@@ -24,7 +25,7 @@ from emta.feedback.v1.outcome_pb2 import (
     UnknownResult,
 )
 from services.relay.session import Delivered, Unknown
-from services.relay.store.queue import Claimed
+from services.relay.store.record import Claimed
 from services.relay.submission import Submission
 
 # Our own refusals (contract 1.3, code 25): about us, never about the address.
@@ -40,6 +41,16 @@ _NEVER_ANSWERED = Qualification(
     type=FailureType.FAILURE_TYPE_IGNORED,
     reason=FailureReason.FAILURE_REASON_UNREACHABLE,
     campaign_reason=3,
+)
+# No receiver said this: the connection went away after the final dot.
+LOST_AFTER_DOT = Qualification(
+    type=FailureType.FAILURE_TYPE_SOFT,
+    reason=FailureReason.FAILURE_REASON_UNREACHABLE,
+    campaign_reason=3,
+    bounce_code=BounceCode.BOUNCE_CODE_TIMEOUT,
+    disposition=Disposition.DISPOSITION_RETRY,
+    cause=Cause.CAUSE_NETWORK,
+    rule_id="relay.lost-after-dot",
 )
 # The same where something was said that Bounce never got to see.
 _NEVER_QUALIFIED = Qualification(

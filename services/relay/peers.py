@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import grpc
+from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from emta.bounce.v1.bounce_service_pb2 import (
     QualifyRepliesItem,
@@ -16,7 +17,6 @@ from emta.bounce.v1.bounce_service_pb2 import (
 from emta.bounce.v1.bounce_service_pb2_grpc import BounceServiceStub
 from emta.channel import connect
 from emta.feedback.v1.feedback_service_pb2 import (
-    RecordOutcomesItem,
     RecordOutcomesRequest,
     RecordOutcomesResult,
 )
@@ -32,52 +32,65 @@ if TYPE_CHECKING:
 
 # A batch takes milliseconds; a peer that needs ten seconds is as good as away.
 _CALL_SECONDS = 10.0
+_HEALTH_SECONDS = 2.0
 
 
 class Peers:
     """Stubs of Signer, Bounce and Feedback. Each call carries a batch."""
 
     def __init__(
-        self,
-        signer: SignerServiceAsyncStub,
-        bounce: BounceServiceAsyncStub,
-        feedback: FeedbackServiceAsyncStub,
+        self, signer: grpc.aio.Channel, bounce: grpc.aio.Channel, feedback: grpc.aio.Channel
     ) -> None:
-        self._signer = signer
-        self._bounce = bounce
-        self._feedback = feedback
+        self._signer: SignerServiceAsyncStub = SignerServiceStub(signer)
+        self._bounce: BounceServiceAsyncStub = BounceServiceStub(bounce)
+        self._feedback: FeedbackServiceAsyncStub = FeedbackServiceStub(feedback)
+        self._signer_health = health_pb2_grpc.HealthStub(signer)
+        self._bounce_health = health_pb2_grpc.HealthStub(bounce)
 
-    async def sign(self, items: Sequence[SignItem]) -> list[SignResult]:
+    async def sign(self, items: Sequence[SignItem]) -> Sequence[SignResult]:
         """Sign; a result per item."""
         try:
             answer = await self._signer.Sign(SignRequest(items=items), timeout=_CALL_SECONDS)
         except grpc.aio.AioRpcError as error:
             raise Problem.from_rpc_error(error) from None
-        return list(answer.results)
+        return answer.results
 
-    async def qualify(self, items: Sequence[QualifyRepliesItem]) -> list[QualifyRepliesResult]:
+    async def qualify(self, items: Sequence[QualifyRepliesItem]) -> Sequence[QualifyRepliesResult]:
         """Qualify; a result per item."""
         request = QualifyRepliesRequest(items=items)
         try:
             answer = await self._bounce.QualifyReplies(request, timeout=_CALL_SECONDS)
         except grpc.aio.AioRpcError as error:
             raise Problem.from_rpc_error(error) from None
-        return list(answer.results)
+        return answer.results
 
-    async def record(
-        self, producer: str, items: Sequence[RecordOutcomesItem]
-    ) -> list[RecordOutcomesResult]:
+    async def record(self, request: RecordOutcomesRequest) -> Sequence[RecordOutcomesResult]:
         """Record outcomes; a result per item."""
-        request = RecordOutcomesRequest(producer=producer, items=items)
         try:
             answer = await self._feedback.RecordOutcomes(request, timeout=_CALL_SECONDS)
         except grpc.aio.AioRpcError as error:
             raise Problem.from_rpc_error(error) from None
-        return list(answer.results)
+        return answer.results
+
+    async def signer_serves(self) -> bool:
+        """Whether the Signer says that it serves."""
+        return await _serves(self._signer_health)
+
+    async def bounce_serves(self) -> bool:
+        """Whether Bounce says that it serves."""
+        return await _serves(self._bounce_health)
+
+
+async def _serves(health: Any) -> bool:
+    try:
+        answer = await health.Check(health_pb2.HealthCheckRequest(), timeout=_HEALTH_SECONDS)
+    except grpc.aio.AioRpcError:
+        return False
+    return bool(answer.status == health_pb2.HealthCheckResponse.SERVING)
 
 
 @asynccontextmanager
 async def connected(signer: str, bounce: str, feedback: str) -> AsyncIterator[Peers]:
     """Open the channels; they connect when first used, and again whenever a peer comes back."""
     async with connect(signer) as one, connect(bounce) as two, connect(feedback) as three:
-        yield Peers(SignerServiceStub(one), BounceServiceStub(two), FeedbackServiceStub(three))
+        yield Peers(one, two, three)

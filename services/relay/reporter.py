@@ -3,29 +3,46 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
+from collections.abc import Sequence
 
 from redis.exceptions import RedisError
 
+from emta.feedback.v1.feedback_service_pb2 import (
+    RecordOutcomesItem,
+    RecordOutcomesRequest,
+    RecordOutcomesResult,
+)
 from emta.problems import Problem
 from services.chassis.logs import Log
 from services.relay.peers import Peers
-from services.relay.store.queue import Queue
+from services.relay.shards import Shards
+from services.relay.store.queue import Queue, Reported
 
 _log = Log("relay")
 
-_BATCH = 200
-# Another Relay may have settled something and died: look at least so often.
-_LOOK_SECONDS = 0.5
+_PRODUCER = "relay"
+# An entry holds the outcomes of one batch in its shard, a dozen usually and never more than a hundred;
+# Feedback takes a thousand at once.
+_ENTRIES, _OUTCOMES = 20, 900
+# Something may have been settled for our shards elsewhere: look at least so often.
+_LOOK_SECONDS = 0.25
+_GATHER_SECONDS = 0.01
 _FIRST_WAIT_SECONDS, _LONGEST_WAIT_SECONDS = 0.2, 5.0
+# An outcome whose predecessor Feedback does not have yet (another Relay may just be reporting it) is
+# offered again behind all others, so often in all.
+_ROUNDS = 5
 
 
 class Reporter:
-    """Reports the outcomes of all shards, each shard's in their order."""
+    """Reports the outcomes of our shards, each shard's in their order."""
 
-    def __init__(self, queue: Queue, peers: Peers) -> None:
+    def __init__(self, queue: Queue, shards: Shards, peers: Peers) -> None:
         self._queue = queue
+        self._shards = shards
         self._peers = peers
         self._wake = asyncio.Event()
+        self._rounds: Counter[str] = Counter()  # by key of an outcome that has to wait
 
     def wake(self) -> None:
         """Look again: there are new outcomes."""
@@ -60,26 +77,49 @@ class Reporter:
             await asyncio.wait_for(self._wake.wait(), _LOOK_SECONDS)
         except TimeoutError:
             return
+        # More comes close behind, and a call costs about as much for one outcome as for a hundred.
+        await asyncio.sleep(_GATHER_SECONDS)
 
     async def report(self) -> bool:
-        """Report a batch of every shard; gives whether Feedback took any. Raises Problem, RedisError."""
-        taken = await asyncio.gather(*(self._report(shard) for shard in range(self._queue.shards)))
-        return any(taken)
-
-    async def _report(self, shard: int) -> bool:
-        entries = await self._queue.outbox(shard, _BATCH)
-        if not entries:
+        """Report a batch of our shards; gives whether Feedback took any. Raises Problem, RedisError."""
+        shards = sorted(self._shards.mine)
+        outbox = await self._queue.outbox(shards, _ENTRIES) if shards else {}
+        request = RecordOutcomesRequest(producer=_PRODUCER)
+        names: dict[int, list[str]] = {}
+        ends: dict[int, int] = {}
+        for shard, entries in outbox.items():
+            for name, items in entries:
+                if len(request.items) >= _OUTCOMES:
+                    break
+                request.MergeFromString(items)
+                names.setdefault(shard, []).append(name)
+                ends[shard] = len(request.items)
+        if not names:
             return False
-        results = await self._peers.record(f"relay/s{shard:02d}", [item for _, item in entries])
-        acknowledged = []
-        for (name, item), result in zip(entries, results, strict=True):
-            if result.WhichOneof("result") == "recorded":
-                acknowledged.append(name)
+        results = await self._peers.record(request)
+        reported: dict[int, Reported] = {}
+        start = 0
+        for shard, end in ends.items():
+            again, refused = self._not_taken(request.items[start:end], results[start:end])
+            reported[shard] = Reported(names[shard], end - start, again, refused)
+            start = end
+        await self._queue.acknowledge(reported)
+        return any(part.outcomes > len(part.again) for part in reported.values())
+
+    def _not_taken(
+        self, items: Sequence[RecordOutcomesItem], results: Sequence[RecordOutcomesResult]
+    ) -> tuple[list[RecordOutcomesItem], list[RecordOutcomesItem]]:
+        """Give the outcomes to offer again and those that are refused for good."""
+        again, refused = [], []
+        for item, result in zip(items, results, strict=True):
+            if result.HasField("recorded"):
                 continue
             problem = Problem.from_status(result.error)
-            if problem.reason == "OUTCOME_INVALID":
-                _log.error("outcome_refused", key=item.producer_key, error=problem.message)
-                await self._queue.bury(shard, name, item)
-        if acknowledged:
-            await self._queue.acknowledge(shard, acknowledged)
-        return bool(acknowledged)
+            self._rounds[item.producer_key] += 1
+            if problem.reason != "OUTCOME_INVALID" and self._rounds[item.producer_key] < _ROUNDS:
+                again.append(item)
+                continue
+            del self._rounds[item.producer_key]
+            _log.error("outcome_refused", key=item.producer_key, error=problem.message)
+            refused.append(item)
+        return again, refused

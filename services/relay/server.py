@@ -10,7 +10,6 @@ from typing import Any
 import grpc
 from opentelemetry.trace import SpanKind
 
-from emta.feedback.v1.feedback_service_pb2 import RecordOutcomesItem
 from emta.problems import Problem, invalid, unavailable
 from emta.relay.v1 import relay_service_pb2_grpc
 from emta.relay.v1.message_pb2 import Acceptance, Message
@@ -21,16 +20,20 @@ from emta.relay.v1.relay_service_pb2 import (
 )
 from services.chassis import telemetry
 from services.chassis.clock import Clock
+from services.chassis.headroom import Headroom
 from services.chassis.rpc import tenant_of
 from services.chassis.store import store_problems
 from services.relay import outcomes, submission
 from services.relay.settings import RelaySettings
-from services.relay.store.queue import Queue
+from services.relay.store.queue import Accepting, Queue
 from services.relay.submission import Submission
 
 # Contract decision 15.
 _MAX_MESSAGES = 100
 _MAX_BYTES = 1024 * 1024
+# Batches being written down at once: a second's worth. Whoever is behind them would wait longer than the
+# quarter of a second that an answer may take.
+_MAX_BATCHES = 32
 
 _Context = grpc.aio.ServicerContext[Any, Any]
 
@@ -39,11 +42,18 @@ class RelayService(relay_service_pb2_grpc.RelayServiceServicer):
     """Accepts into one queue; `accepted` is called whenever something was."""
 
     def __init__(
-        self, queue: Queue, clock: Clock, settings: RelaySettings, accepted: Callable[[], None]
+        self,
+        queue: Queue,
+        clock: Clock,
+        settings: RelaySettings,
+        headroom: Headroom,
+        accepted: Callable[[], None],
     ) -> None:
         self._queue = queue
         self._clock = clock
         self._settings = settings
+        self._headroom = headroom
+        self._batches = 0
         self._internal = frozenset(name.lower().encode() for name in settings.internal_headers)
         self._accepted = accepted
         self._stopping = asyncio.Event()
@@ -80,6 +90,17 @@ class RelayService(relay_service_pb2_grpc.RelayServiceServicer):
 
     async def _submit(self, request: SubmitMessagesRequest, tenant: str) -> SubmitMessagesResponse:
         size = _check_batch(request)
+        if not self._headroom.accepts:
+            return _put_off(request, "QUEUE_FULL", "the store is nearly full", 5.0)
+        if self._batches >= _MAX_BATCHES:
+            return _put_off(request, "BUSY", "more is coming in than can be written down", 0.5)
+        self._batches += 1
+        try:
+            return await self._take(request, tenant, size)
+        finally:
+            self._batches -= 1
+
+    async def _take(self, request: SubmitMessagesRequest, tenant: str, size: int) -> SubmitMessagesResponse:
         now_ms = self._clock.now_ms()
         if size > _MAX_BYTES:
             # A large message is normalised beside the loop, so that nobody waits for it.
@@ -88,7 +109,7 @@ class RelayService(relay_service_pb2_grpc.RelayServiceServicer):
             checked = self._check_all(request, tenant, now_ms)
         good = [item for item in checked if isinstance(item, Submission)]
         with store_problems():
-            answers = await self._queue_all(good)
+            answers = await self._queue_all(good, now_ms)
         if good:
             self._accepted()
         return SubmitMessagesResponse(
@@ -116,26 +137,33 @@ class RelayService(relay_service_pb2_grpc.RelayServiceServicer):
         except Problem as problem:
             return problem
 
-    async def _queue_all(self, good: list[Submission]) -> dict[int, bytes]:
+    async def _queue_all(self, good: list[Submission], now_ms: int) -> dict[int, bytes]:
         """Queue the submissions; gives, by identity of the object, the acceptance given before."""
-        by_shard: dict[int, list[tuple[Submission, str, RecordOutcomesItem]]] = {}
+        batch: list[Accepting] = []
         with ExitStack() as spans:
             for item in good:
                 parent = item.message.traceparent or telemetry.new_trace(self._settings.trace_ratio)
-                span = spans.enter_context(
-                    telemetry.message_span("relay", "relay.accept", parent, kind=SpanKind.SERVER)
-                )
+                span = telemetry.begin_span("relay", "relay.accept", parent, kind=SpanKind.SERVER)
+                spans.callback(span.end)
                 told = outcomes.taken_into_account(item, span.traceparent)
-                shard = self._queue.shard_of(item.id)
-                by_shard.setdefault(shard, []).append((item, span.traceparent, told))
-            answers = await asyncio.gather(
-                *(self._queue.accept(shard, batch) for shard, batch in by_shard.items())
+                batch.append(Accepting(item, span.traceparent, told))
+            firsts = await self._queue.accept(batch, now_ms) if batch else []
+        return {id(item): first for item, first in zip(good, firsts, strict=True)}
+
+
+def _put_off(
+    request: SubmitMessagesRequest, reason: str, text: str, retry_after: float
+) -> SubmitMessagesResponse:
+    """Refuse all messages of a batch for now."""
+    problem = Problem(grpc.StatusCode.RESOURCE_EXHAUSTED, reason, text, retry_after=retry_after)
+    return SubmitMessagesResponse(
+        results=[
+            SubmitResult(
+                delivery_id=message.delivery_id, message_id=message.message_id, error=problem.to_status()
             )
-        return {
-            id(item): first
-            for batch, firsts in zip(by_shard.values(), answers, strict=True)
-            for (item, _, _), first in zip(batch, firsts, strict=True)
-        }
+            for message in request.messages
+        ]
+    )
 
 
 def _check_batch(request: SubmitMessagesRequest) -> int:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tools import reference
+from tools import reference, schedules
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = sorted(
@@ -21,6 +21,10 @@ _LINK = re.compile(r"\]\(([^)#\s]+)(?:#[^)]*)?\)")
 
 def test_the_settings_page_is_fresh() -> None:
     assert reference.PAGE.read_text() == reference.page(), "run: make protos"
+
+
+def test_the_picture_of_the_retries_is_fresh() -> None:
+    assert schedules.PICTURE.read_text() == schedules.picture(), "run: make protos"
 
 
 @pytest.mark.parametrize("title", reference.SECTIONS)

@@ -1,31 +1,93 @@
+#!lua flags=allow-oom
 -- Leases messages of a shard that are due, after taking back those whose lease has run out.
 --
+-- A message whose owner died with it on lease is due again. When that happens to it a second time it is
+-- a suspect: from then on it is given out alone, so that what kills owners is found out.
+--
 -- KEYS[1]  key prefix of the shard
--- ARGV     now_ms, end of the lease_ms, at most so many
--- Returns the next time to look (ms, "" when the shard is empty) and the messages: ids and records in turn,
--- a record being a flat list.
+-- ARGV     now_ms, end of the lease_ms, at most so many messages, at most so many octets,
+--          at most so many of a domain, 1 when a suspect may be given out,
+--          then for every domain that is treated otherwise: domain, at most so many of it
+-- Returns the next time to look (ms, "" when nothing waits), the fence, and for every message its number,
+-- how often its owner died, its record and its progress.
 
-local prefix, now = KEYS[1], ARGV[1]
-local due, leased = prefix .. "due", prefix .. "leased"
+local prefix, now, lease_end = KEYS[1], ARGV[1], ARGV[2]
+local left, octets_left, usual = tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5])
+local domains, leased, leases = prefix .. "domains", prefix .. "leased", prefix .. "leases"
+local suspects, crashes = prefix .. "suspects", prefix .. "crashes"
 
-for _, id in ipairs(redis.call("ZRANGEBYSCORE", leased, "-inf", now, "LIMIT", 0, ARGV[3])) do
-    redis.call("ZREM", leased, id)
-    redis.call("ZADD", due, now, id)
+local function take_back(number)
+    local domain = string.match(redis.call("HGET", leases, number), "^%d+ (.*)$")
+    redis.call("ZREM", leased, number)
+    redis.call("HDEL", leases, number)
+    if redis.call("HINCRBY", crashes, number, 1) > 1 then
+        redis.call("ZADD", suspects, now, number)
+    else
+        redis.call("ZADD", prefix .. "due:" .. domain, now, number)
+        redis.call("ZADD", domains, "LT", now, domain)
+    end
 end
 
+for _, number in ipairs(redis.call("ZRANGEBYSCORE", leased, "-inf", now, "LIMIT", 0, 200)) do
+    take_back(number)
+end
+
+local allowed, others = {}, 0
+for at = 7, #ARGV, 2 do
+    allowed[ARGV[at]] = tonumber(ARGV[at + 1])
+    others = others + 1
+end
+
+local fence = redis.call("INCR", prefix .. "fence")
 local claimed = {}
-for _, id in ipairs(redis.call("ZRANGEBYSCORE", due, "-inf", now, "LIMIT", 0, ARGV[3])) do
-    redis.call("ZREM", due, id)
-    redis.call("ZADD", leased, ARGV[2], id)
-    local record = prefix .. "message:" .. id
-    redis.call("HINCRBY", record, "fence", 1)
-    claimed[#claimed + 1] = id
-    claimed[#claimed + 1] = redis.call("HGETALL", record)
+local some_crashed = redis.call("EXISTS", crashes) == 1
+
+local function lease(number, domain)
+    local record = redis.call("GET", prefix .. "message:" .. number)
+    if not record then return end
+    redis.call("ZADD", leased, lease_end, number)
+    redis.call("HSET", leases, number, fence .. " " .. domain)
+    claimed[#claimed + 1] = number
+    claimed[#claimed + 1] = some_crashed and tonumber(redis.call("HGET", crashes, number)) or 0
+    claimed[#claimed + 1] = record
+    claimed[#claimed + 1] = redis.call("GET", prefix .. "progress:" .. number) or ""
+    left = left - 1
+    octets_left = octets_left - #record
 end
 
-local next_due = redis.call("ZRANGE", due, 0, 0, "WITHSCORES")[2]
-local next_back = redis.call("ZRANGE", leased, 0, 0, "WITHSCORES")[2]
-if next_back and (not next_due or tonumber(next_back) < tonumber(next_due)) then
-    next_due = next_back
+if ARGV[6] == "1" then
+    local number = redis.call("ZRANGEBYSCORE", suspects, "-inf", now, "LIMIT", 0, 1)[1]
+    if number then
+        redis.call("ZREM", suspects, number)
+        lease(number, "")
+    end
 end
-return { next_due or "", claimed }
+
+local next_look
+local function look_at(score)
+    if score and (not next_look or tonumber(score) < tonumber(next_look)) then next_look = score end
+end
+
+for _, domain in ipairs(redis.call("ZRANGEBYSCORE", domains, "-inf", now, "LIMIT", 0, 64 + others)) do
+    if left <= 0 or octets_left <= 0 then break end
+    local most = math.min(allowed[domain] or usual, left)
+    if most > 0 then
+        local due = prefix .. "due:" .. domain
+        for _, number in ipairs(redis.call("ZRANGEBYSCORE", due, "-inf", now, "LIMIT", 0, most)) do
+            redis.call("ZREM", due, number)
+            lease(number, domain)
+            if octets_left <= 0 then break end
+        end
+        local first = redis.call("ZRANGE", due, 0, 0, "WITHSCORES")[2]
+        if first then
+            redis.call("ZADD", domains, first, domain)
+        else
+            redis.call("ZREM", domains, domain)
+        end
+    end
+end
+
+look_at(redis.call("ZRANGEBYSCORE", domains, "(" .. now, "+inf", "WITHSCORES", "LIMIT", 0, 1)[2])
+look_at(redis.call("ZRANGE", leased, 0, 0, "WITHSCORES")[2])
+look_at(redis.call("ZRANGEBYSCORE", suspects, "(" .. now, "+inf", "WITHSCORES", "LIMIT", 0, 1)[2])
+return { next_look or "", fence, claimed }

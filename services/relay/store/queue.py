@@ -1,73 +1,108 @@
 """The durable queue, in shards. All keys of a shard share its hash tag.
 
-    relay:shards                     number of shards, fixed when the store is first used
-    relay:{s07}:message:<id>         hash: a queued message's record; id = tenant NUL delivery NUL message
-    relay:{s07}:due                  sorted set: ids by the time when they are due (ms)
-    relay:{s07}:leased               sorted set: ids by the end of their lease (ms)
-    relay:{s07}:done:<id>            acceptance of a finished message, for eight days
-    relay:{s07}:outbox               stream: outcomes that Feedback has not acknowledged
-    relay:{s07}:dead                 stream: outcomes that Feedback refused for good
+    relay:shards                      number of shards, fixed when the store is first used
+    relay:{s07}:number                the last message's number; a message's name within its shard
+    relay:{s07}:message:<number>      its record: what never changes, and the compressed content
+    relay:{s07}:progress:<number>     what attempts have learned
+    relay:{s07}:due:<domain>          sorted set: numbers by the time when they are due (ms)
+    relay:{s07}:domains               sorted set: recipient domains by the time when their first is due
+    relay:{s07}:leased                sorted set: numbers by the end of their lease (ms)
+    relay:{s07}:leases                hash: number -> "<fence> <domain>"
+    relay:{s07}:crashes               hash: number -> how often its owner died with it
+    relay:{s07}:suspects              sorted set: numbers whose owners died more than once, by due time
+    relay:{s07}:dictionary:<name>     hash: content that others are compressed against, messages that use it
+    relay:{s07}:known:<period>:<b>    hash: digest -> acceptance, of all messages accepted in a period
+    relay:{s07}:outbox                stream: outcomes that Feedback has not acknowledged, many an entry
+    relay:{s07}:outbox_size           number of outcomes in it
+    relay:{s07}:dead                  stream: outcomes that Feedback refused for good
+    relay:{s07}:replicated            written behind what replicas must have
+    relay:{s07}:owner                 hash: the Relay that works on the shard first, and reports for it
 
-A message is in exactly one of due and leased until it is finished. Every change is one script.
+A message is in exactly one of due, leased and suspects until it is finished. Every change is one script.
 """
 
 from __future__ import annotations
 
+import hashlib
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import grpc
 from redis.asyncio import Redis
 
-from emta.bounce.v1.qualification_pb2 import Qualification
-from emta.bounce.v1.smtp_reply_pb2 import SmtpReply
-from emta.feedback.v1.feedback_service_pb2 import RecordOutcomesItem
-from emta.feedback.v1.outcome_pb2 import HoldCause
+from emta.feedback.v1.feedback_service_pb2 import RecordOutcomesItem, RecordOutcomesRequest
 from emta.problems import Problem
-from emta.relay.v1.message_pb2 import Message
-from services.chassis.store import Script, Value
+from services.chassis.logs import Log
+from services.chassis.store import Script, Value, replicated
+from services.relay.store import record
+from services.relay.store.bodies import Bodies, BodyError, Packed
+from services.relay.store.record import Claimed
 from services.relay.submission import Submission
 
-# Longer than the longest validity (3.5 days): a message submitted again within that time is known.
-_REMEMBER_SECONDS = 8 * 86_400
+_log = Log("relay")
+
+# What is known of accepted messages is kept by periods, so that it goes a whole period at a time: at least
+# eight days, longer than the longest validity (3.5 days).
+_PERIOD_MS = 4 * 86_400_000
+_PERIODS_KEPT = 3
+# 300 messages a bucket at ten million a day: hashes of up to 512 small fields are stored without pointers
+# (hash-max-listpack-entries), 50 to 60 octets a message.
+_BUCKETS = 1 << 14
+_MISSING_DICTIONARY, _OUTBOX_FULL = -1, -2
 
 _accept = Script("services.relay.store", "accept")
 _claim = Script("services.relay.store", "claim")
 _settle = Script("services.relay.store", "settle")
+_renew = Script("services.relay.store", "renew")
+_own = Script("services.relay.store", "own")
 
 
-@dataclass
-class Claimed:
-    """A message on lease: its record, and the fence that guards what is written about it."""
+@dataclass(frozen=True, slots=True)
+class Accepting:
+    """A checked message on its way into the queue, with its first outcome."""
 
-    id: str
-    shard: int
-    fence: str
-    leased_until_ms: int
-    tenant: str
-    message: Message
-    content: bytes
+    submission: Submission
     traceparent: str
-    needs_8bitmime: bool
-    needs_smtputf8: bool
-    accepted_ms: int
-    deadline_ms: int
-    failed_attempts: int
-    sequence: int  # of the last outcome
-    reply: SmtpReply | None  # what was said last
-    qualification: Qualification | None  # None with a reply: it is not qualified yet
-    hold: HoldCause
+    outcome: RecordOutcomesItem
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Settlement:
     """How a lease ends. `due_ms` None: the message is finished."""
 
     claimed: Claimed
     due_ms: int | None
     outcomes: Sequence[RecordOutcomesItem]
+
+
+@dataclass(frozen=True, slots=True)
+class Reported:
+    """Entries of a shard's outbox that were reported: their names, and how many outcomes they held.
+
+    Those to report `again` wait for something, those `refused` are kept for people to look at.
+    """
+
+    entries: Sequence[str]
+    outcomes: int
+    again: Sequence[RecordOutcomesItem] = ()
+    refused: Sequence[RecordOutcomesItem] = ()
+
+
+@dataclass(frozen=True)
+class Appetite:
+    """What a Relay can take now.
+
+    At most `messages` and `octets` in all, `of_a_domain` of each domain but for the `exceptions`; a suspect
+    only when it has none.
+    """
+
+    messages: int
+    octets: int
+    of_a_domain: int
+    exceptions: Mapping[str, int]
+    suspect: bool
 
 
 @dataclass(frozen=True)
@@ -78,11 +113,31 @@ class Claim:
     next_look_ms: int | None
 
 
-class Queue:
-    """The queue of one store."""
+class _Part:
+    """What a batch has for one shard."""
 
-    def __init__(self, store: Redis, shards: int) -> None:
+    def __init__(self, shard: int, batch: Sequence[Accepting], packed: Sequence[Packed]) -> None:
+        self.shard = shard
+        self.batch = batch
+        self.packed = packed
+        self.dictionaries = {body.dictionary for body in packed if body.dictionary}
+
+
+class Queue:
+    """The queue of one store.
+
+    With `replicas`, accept waits up to `wait_seconds` until so many have the messages too.
+    """
+
+    def __init__(
+        self, store: Redis, shards: int, *, outbox_max: int, replicas: int = 0, wait_seconds: float = 1.0
+    ) -> None:
         self._store = store
+        self._outbox_max = outbox_max
+        self._replicas = replicas
+        self._wait_seconds = wait_seconds
+        self._bodies = Bodies()
+        self._dictionaries: set[tuple[int, bytes]] = set()  # (shard, name) that the shard should have
         self.shards = shards
 
     async def fix_shards(self) -> None:
@@ -100,125 +155,228 @@ class Queue:
         """Shard of a message: the same for ever."""
         return zlib.crc32(message_id.encode()) % self.shards
 
-    async def accept(
-        self, shard: int, batch: Sequence[tuple[Submission, str, RecordOutcomesItem]]
-    ) -> list[bytes]:
-        """Queue (submission, traceparent, outcome 1) triples of a shard; on disk when it returns.
+    async def accept(self, batch: Sequence[Accepting], now_ms: int) -> list[bytes]:
+        """Queue messages; they are on disk when it returns.
 
         Gives per message the serialized Acceptance of an earlier call, or b"" when this is the first.
+        Raises RESOURCE_EXHAUSTED OUTBOX_FULL, ReplicasMissing: messages may be queued then, and are known
+        when they are submitted again.
         """
-        args: list[Value] = []
-        for submission, traceparent, outcome in batch:
-            fields = _record(submission, traceparent)
-            args += [submission.id, submission.due_ms, outcome.SerializeToString(), len(fields)]
-            args += _flat(fields)
-        return list(await _accept(self._store, [_prefix(shard)], args))
-
-    async def claim(self, shard: int, now_ms: int, leased_until_ms: int, count: int) -> Claim:
-        """Lease up to `count` messages that are due."""
-        keys, args = [_prefix(shard)], [now_ms, leased_until_ms, count]
-        next_look, flat = await _claim(self._store, keys, args)
-        messages = [
-            _claimed(flat[i].decode(), shard, leased_until_ms, flat[i + 1]) for i in range(0, len(flat), 2)
+        by_shard = _by_shard(self.shard_of(item.submission.id) for item in batch)
+        packed = [self._pack(item.submission) for item in batch]
+        parts = [
+            _Part(shard, [batch[n] for n in numbers], [packed[n] for n in numbers])
+            for shard, numbers in by_shard.items()
         ]
-        return Claim(messages, int(float(next_look)) if next_look else None)
+        contents = {
+            body.dictionary: self._bodies.content_of(body.dictionary) for body in packed if body.dictionary
+        }
+        firsts = [b""] * len(batch)
+        for numbers, answers in zip(
+            by_shard.values(), await self._accept_parts(parts, contents, now_ms), strict=True
+        ):
+            for number, first in zip(numbers, answers, strict=True):
+                firsts[number] = first
+        await self.replicated(by_shard)
+        return firsts
 
-    async def renew(self, claimed: Sequence[Claimed], leased_until_ms: int) -> None:
-        """Prolong leases. One that another Relay took over is that Relay's, and no shorter for it."""
-        by_shard: dict[int, dict[str, float]] = {}
-        for message in claimed:
-            by_shard.setdefault(message.shard, {})[message.id] = leased_until_ms
-        for shard, scores in by_shard.items():
-            await self._store.zadd(f"{_prefix(shard)}leased", scores, xx=True, gt=True)
-        for message in claimed:
-            message.leased_until_ms = leased_until_ms
+    async def replicated(self, shards: Iterable[int]) -> None:
+        """Return once enough replicas have what was written to some shards. Raises ReplicasMissing."""
+        if self._replicas:
+            keys = [f"{_prefix(shard)}replicated" for shard in shards]
+            await replicated(self._store, keys, self._replicas, self._wait_seconds)
 
-    async def settle(self, shard: int, settlements: Sequence[Settlement]) -> list[bool]:
-        """End leases of a shard; gives per message whether the lease was still ours."""
-        args: list[Value] = [_REMEMBER_SECONDS]
-        for settlement in settlements:
-            claimed = settlement.claimed
-            fields = _progress(claimed) if settlement.due_ms is not None else {}
-            args += [claimed.id, claimed.fence]
-            args.append("" if settlement.due_ms is None else settlement.due_ms)
-            args += [len(settlement.outcomes), *(o.SerializeToString() for o in settlement.outcomes)]
-            args += [len(fields), *_flat(fields)]
-        return [bool(done) for done in await _settle(self._store, [_prefix(shard)], args)]
+    def _pack(self, submission: Submission) -> Packed:
+        return self._bodies.pack(submission.tenant, submission.message.delivery_id, submission.content)
 
-    async def outbox(self, shard: int, count: int) -> list[tuple[bytes, RecordOutcomesItem]]:
-        """Give the oldest outcomes that are not acknowledged, with their entry ids."""
-        entries: Any = await self._store.xrange(f"{_prefix(shard)}outbox", count=count)
-        return [(name, RecordOutcomesItem.FromString(fields[b"item"])) for name, fields in entries]
+    async def _accept_parts(
+        self, parts: Sequence[_Part], contents: Mapping[bytes, bytes], now_ms: int
+    ) -> list[list[bytes]]:
+        answers = await _accept.each(self._store, [self._acceptance(p, contents, now_ms) for p in parts])
+        for number, part in enumerate(parts):
+            if answers[number] == _MISSING_DICTIONARY:
+                # It went with the last message that used it, and nothing was taken: once more, with it.
+                self._dictionaries.difference_update((part.shard, name) for name in contents)
+                key, args = self._acceptance(part, contents, now_ms)
+                answers[number] = await _accept(self._store, [key], args)
+            if answers[number] == _OUTBOX_FULL:
+                raise Problem(
+                    grpc.StatusCode.RESOURCE_EXHAUSTED,
+                    "OUTBOX_FULL",
+                    "Feedback has not taken what happened so far; delivery goes on, accepting does not",
+                    retry_after=5.0,
+                )
+            self._dictionaries.update((part.shard, name) for name in part.dictionaries)
+        return answers
 
-    async def acknowledge(self, shard: int, entries: Sequence[bytes]) -> None:
-        """Drop outcomes that Feedback has."""
-        await self._store.xdel(f"{_prefix(shard)}outbox", *entries)
+    def _acceptance(
+        self, part: _Part, contents: Mapping[bytes, bytes], now_ms: int
+    ) -> tuple[str, list[Value]]:
+        args: list[Value] = [now_ms // _PERIOD_MS, _PERIODS_KEPT * _PERIOD_MS // 1000, self._outbox_max]
+        args.append(len(part.dictionaries))
+        for name in part.dictionaries:
+            args += [name, b"" if (part.shard, name) in self._dictionaries else contents[name]]
+        for item, body in zip(part.batch, part.packed, strict=True):
+            submission = item.submission
+            digest = hashlib.blake2b(submission.id.encode(), digest_size=16).digest()
+            args += [
+                digest,
+                int.from_bytes(digest[:4]) % _BUCKETS,
+                submission.acceptance.SerializeToString(),
+                submission.message.rcpt_to.rpartition("@")[2],
+                submission.due_ms,
+                record.pack(submission, item.traceparent, body),
+                body.dictionary,
+                _framed((item.outcome,)),
+            ]
+        return _prefix(part.shard), args
 
-    async def bury(self, shard: int, entry: bytes, item: RecordOutcomesItem) -> None:
-        """Set an outcome aside that Feedback refuses for good."""
-        async with self._store.pipeline(transaction=True) as pipeline:
-            pipeline.xadd(f"{_prefix(shard)}dead", {"item": item.SerializeToString()})
-            pipeline.xdel(f"{_prefix(shard)}outbox", entry)
+    async def claim(
+        self, shards: Sequence[int], now_ms: int, leased_until_ms: int, appetite: Appetite
+    ) -> Claim:
+        """Lease messages of some shards that are due; each gives its part of what is wanted."""
+        args = _wanted(appetite, len(shards))
+        answers = await _claim.each(
+            self._store, [(_prefix(shard), [now_ms, leased_until_ms, *args]) for shard in shards]
+        )
+        messages, looks = [], []
+        for shard, (next_look, fence, flat) in zip(shards, answers, strict=True):
+            if next_look:
+                looks.append(int(float(next_look)))
+            for at in range(0, len(flat), 4):
+                claimed = await self._claimed(shard, flat[at : at + 4])
+                if claimed is not None:
+                    claimed.fence, claimed.leased_until_ms = b"%d" % fence, leased_until_ms
+                    messages.append(claimed)
+        return Claim(messages, min(looks, default=None))
+
+    async def _claimed(self, shard: int, row: Sequence[Any]) -> Claimed | None:
+        number, crashes, packed, progress = row
+        try:
+            claimed, blob = record.unpack(packed)
+        except record.RecordError as error:
+            # It is given out again and again, and every time somebody is told.
+            _log.error("record_unreadable", shard=shard, number=number.decode(), error=str(error))
+            return None
+        try:
+            await self._fetch(shard, claimed.dictionary)
+            claimed.content = self._bodies.unpack(blob, claimed.dictionary)
+        except BodyError as error:
+            _log.error("content_unreadable", message=claimed.message.message_id, error=str(error))
+            claimed.damaged = True
+        if progress:
+            record.unpack_progress(progress, claimed)
+        claimed.number, claimed.shard, claimed.crashes = number, shard, crashes
+        return claimed
+
+    async def _fetch(self, shard: int, dictionary: bytes) -> None:
+        if not dictionary or self._bodies.knows(dictionary):
+            return
+        key = f"{_prefix(shard)}dictionary:".encode() + dictionary
+        content: Any = await self._store.hget(key, "content")
+        if content:
+            self._bodies.learn(content)
+
+    async def renew(self, claimed: Sequence[Claimed], leased_until_ms: int) -> list[Claimed]:
+        """Prolong leases; gives those that are another's by now."""
+        calls: list[tuple[str, list[Value]]] = []
+        by_shard = _by_shard(message.shard for message in claimed)
+        for shard, numbers in by_shard.items():
+            args: list[Value] = [leased_until_ms]
+            for number in numbers:
+                args += [claimed[number].number, claimed[number].fence]
+            calls.append((_prefix(shard), args))
+        lost = []
+        for numbers, answers in zip(by_shard.values(), await _renew.each(self._store, calls), strict=True):
+            for number, is_ours in zip(numbers, answers, strict=True):
+                if is_ours:
+                    claimed[number].leased_until_ms = leased_until_ms
+                else:
+                    lost.append(claimed[number])
+        return lost
+
+    async def settle(self, settlements: Sequence[Settlement]) -> list[bool]:
+        """End leases; gives per message whether the lease was still ours. Safe to repeat."""
+        by_shard = _by_shard(settlement.claimed.shard for settlement in settlements)
+        calls = [
+            (_prefix(shard), [arg for number in numbers for arg in _end(settlements[number])])
+            for shard, numbers in by_shard.items()
+        ]
+        ours = [False] * len(settlements)
+        for numbers, answers in zip(by_shard.values(), await _settle.each(self._store, calls), strict=True):
+            for number, was_ours in zip(numbers, answers, strict=True):
+                ours[number] = bool(was_ours)
+        return ours
+
+    async def own(self, shard: int, relay: str, now_ms: int, until_ms: int | None) -> bool:
+        """Become or stay the owner of a shard until a time, or (None) end that; says whether we own it."""
+        args: list[Value] = [relay, now_ms, "" if until_ms is None else until_ms]
+        return bool(await _own(self._store, [_prefix(shard)], args))
+
+    async def outbox(self, shards: Sequence[int], count: int) -> dict[int, list[tuple[str, bytes]]]:
+        """Give the oldest entries of some shards, `count` at most of each: their names, and their outcomes
+        as a serialized RecordOutcomesRequest that has nothing but items."""
+        async with self._store.pipeline(transaction=False) as pipeline:
+            for shard in shards:
+                pipeline.xrange(f"{_prefix(shard)}outbox", "-", "+", count)
+            found: Any = await pipeline.execute()
+        return {
+            shard: [(name.decode(), fields[b"items"]) for name, fields in entries]
+            for shard, entries in zip(shards, found, strict=True)
+        }
+
+    async def acknowledge(self, reported: Mapping[int, Reported]) -> None:
+        """Drop what Feedback has, by shard; what is to be reported again goes to the end of its outbox."""
+        async with self._store.pipeline(transaction=False) as pipeline:
+            for shard, part in reported.items():
+                key = f"{_prefix(shard)}outbox"
+                if part.again:
+                    pipeline.xadd(key, {"items": _framed(part.again)})
+                if part.refused:
+                    pipeline.xadd(f"{_prefix(shard)}dead", {"items": _framed(part.refused)})
+                pipeline.xdel(key, *part.entries)
+                pipeline.decrby(f"{key}_size", part.outcomes - len(part.again))
             await pipeline.execute()
+
+
+def _wanted(appetite: Appetite, shards: int) -> list[Value]:
+    """What each of some shards is asked for: its part, and of everything at least one."""
+    args: list[Value] = [
+        -(-appetite.messages // shards),
+        -(-appetite.octets // shards),
+        max(1, appetite.of_a_domain // shards),
+        int(appetite.suspect),
+    ]
+    for domain, most in appetite.exceptions.items():
+        args += [domain, -(-most // shards)]
+    return args
+
+
+def _end(settlement: Settlement) -> list[Value]:
+    claimed, due_ms = settlement.claimed, settlement.due_ms
+    return [
+        claimed.number,
+        claimed.fence,
+        "" if due_ms is None else due_ms,
+        claimed.domain,
+        claimed.dictionary,
+        b"" if due_ms is None else record.pack_progress(claimed),
+        len(settlement.outcomes),
+        _framed(settlement.outcomes),
+    ]
+
+
+def _by_shard(shards: Iterable[int]) -> dict[int, list[int]]:
+    """Give, by shard, the positions of what belongs to it."""
+    positions: dict[int, list[int]] = {}
+    for position, shard in enumerate(shards):
+        positions.setdefault(shard, []).append(position)
+    return positions
+
+
+def _framed(outcomes: Sequence[RecordOutcomesItem]) -> bytes:
+    return RecordOutcomesRequest(items=outcomes).SerializeToString()
 
 
 def _prefix(shard: int) -> str:
     return f"relay:{{s{shard:02d}}}:"
-
-
-def _record(submission: Submission, traceparent: str) -> dict[str, Value]:
-    return {
-        "message": submission.message.SerializeToString(),
-        "content": submission.content,
-        "acceptance": submission.acceptance.SerializeToString(),
-        "traceparent": traceparent,
-        "needs_8bitmime": int(submission.needs_8bitmime),
-        "needs_smtputf8": int(submission.needs_smtputf8),
-        "accepted_ms": submission.accepted_ms,
-        "deadline_ms": submission.deadline_ms,
-        "failed_attempts": 0,
-        "sequence": 1,
-        "reply": b"",
-        "qualification": b"",
-        "hold": 0,
-        "fence": 0,
-    }
-
-
-def _progress(claimed: Claimed) -> dict[str, Value]:
-    """The fields of a record that attempts change."""
-    return {
-        "failed_attempts": claimed.failed_attempts,
-        "sequence": claimed.sequence,
-        "reply": claimed.reply.SerializeToString() if claimed.reply else b"",
-        "qualification": claimed.qualification.SerializeToString() if claimed.qualification else b"",
-        "hold": int(claimed.hold),
-    }
-
-
-def _claimed(message_id: str, shard: int, leased_until_ms: int, flat: Sequence[bytes]) -> Claimed:
-    record = dict(zip(flat[::2], flat[1::2], strict=True))
-    reply, qualification = record[b"reply"], record[b"qualification"]
-    return Claimed(
-        id=message_id,
-        shard=shard,
-        fence=record[b"fence"].decode(),
-        leased_until_ms=leased_until_ms,
-        tenant=message_id.partition("\0")[0],
-        message=Message.FromString(record[b"message"]),
-        content=record[b"content"],
-        traceparent=record[b"traceparent"].decode(),
-        needs_8bitmime=record[b"needs_8bitmime"] == b"1",
-        needs_smtputf8=record[b"needs_smtputf8"] == b"1",
-        accepted_ms=int(record[b"accepted_ms"]),
-        deadline_ms=int(record[b"deadline_ms"]),
-        failed_attempts=int(record[b"failed_attempts"]),
-        sequence=int(record[b"sequence"]),
-        reply=SmtpReply.FromString(reply) if reply else None,
-        qualification=Qualification.FromString(qualification) if qualification else None,
-        hold=int(record[b"hold"]),  # type: ignore[arg-type]
-    )
-
-
-def _flat(fields: dict[str, Value]) -> list[Value]:
-    return [part for item in fields.items() for part in item]

@@ -3,39 +3,44 @@
 -- It frees memory and must run when there is none left to give.
 --
 -- KEYS[1]  key prefix of the shard
--- ARGV     seconds to remember a finished message, then for every message: id, fence, due_ms ("": it is
---          finished), n, n outcomes, m, m fields of the record to change (name, value)
+-- ARGV     for every message: number, fence, due_ms ("": it is finished), domain, dictionary ("": none),
+--          progress ("": as it was), number of outcomes, outcomes
 -- Returns for every message 1, or 0 when the lease is another's by now.
 
-local prefix, remember = KEYS[1], ARGV[1]
-local at, results = 2, {}
+local prefix = KEYS[1]
+local leased, leases, crashes = prefix .. "leased", prefix .. "leases", prefix .. "crashes"
+local results, outcomes, told = {}, {}, 0
+local some_crashed = redis.call("EXISTS", crashes) == 1
 
-while at <= #ARGV do
-    local id, fence, due, outcomes = ARGV[at], ARGV[at + 1], ARGV[at + 2], tonumber(ARGV[at + 3])
-    local first_outcome = at + 4
-    local count = tonumber(ARGV[first_outcome + outcomes])
-    local first_field = first_outcome + outcomes + 1
-    at = first_field + 2 * count
-
-    local record = prefix .. "message:" .. id
-    if redis.call("HGET", record, "fence") ~= fence then
+for at = 1, #ARGV, 8 do
+    local number, fence, due, domain = ARGV[at], ARGV[at + 1], ARGV[at + 2], ARGV[at + 3]
+    local dictionary, progress = ARGV[at + 4], ARGV[at + 5]
+    local lease = redis.call("HGET", leases, number)
+    if not lease or string.match(lease, "^%d+") ~= fence then
         results[#results + 1] = 0
     else
-        redis.call("ZREM", prefix .. "leased", id)
+        redis.call("ZREM", leased, number)
+        redis.call("HDEL", leases, number)
+        if some_crashed then redis.call("HDEL", crashes, number) end
         if due == "" then
-            local acceptance = redis.call("HGET", record, "acceptance")
-            redis.call("SET", prefix .. "done:" .. id, acceptance, "EX", remember)
-            redis.call("DEL", record)
-        else
-            redis.call("ZADD", prefix .. "due", due, id)
-            if count > 0 then
-                redis.call("HSET", record, unpack(ARGV, first_field, first_field + 2 * count - 1))
+            redis.call("DEL", prefix .. "message:" .. number, prefix .. "progress:" .. number)
+            if dictionary ~= "" then
+                local key = prefix .. "dictionary:" .. dictionary
+                if redis.call("HINCRBY", key, "messages", -1) <= 0 then redis.call("DEL", key) end
             end
+        else
+            redis.call("ZADD", prefix .. "due:" .. domain, due, number)
+            redis.call("ZADD", prefix .. "domains", "LT", due, domain)
+            if progress ~= "" then redis.call("SET", prefix .. "progress:" .. number, progress) end
         end
-        for position = first_outcome, first_outcome + outcomes - 1 do
-            redis.call("XADD", prefix .. "outbox", "*", "item", ARGV[position])
-        end
+        told = told + tonumber(ARGV[at + 6])
+        outcomes[#outcomes + 1] = ARGV[at + 7]
         results[#results + 1] = 1
     end
+end
+
+if told > 0 then
+    redis.call("XADD", prefix .. "outbox", "*", "items", table.concat(outcomes))
+    redis.call("INCRBY", prefix .. "outbox_size", told)
 end
 return results

@@ -1,4 +1,4 @@
-"""Gathering what many want into one call."""
+"""Gathering what comes one by one into batches."""
 
 from __future__ import annotations
 
@@ -7,58 +7,77 @@ import asyncio
 import pytest
 
 from services.relay.batcher import Batcher
+from tests.support.eventually import eventually
 
 
-def doubling(calls: list[list[int]], **limits: float) -> Batcher[int, int]:
-    async def call(items: list[int]) -> list[int]:
-        calls.append(items)
-        if 13 in items:
+class Calls:
+    """Work that writes down what it got."""
+
+    def __init__(self) -> None:
+        self.batches: list[list[int]] = []
+
+    async def __call__(self, batch: list[int]) -> None:
+        self.batches.append(batch)
+        if 13 in batch:
             raise RuntimeError("unlucky")
-        return [2 * item for item in items]
 
-    return Batcher(call, **({"max_items": 3, "max_wait_seconds": 0.001} | limits))  # type: ignore[arg-type]
+    async def until(self, *batches: list[int]) -> None:
+        async def done() -> bool:
+            return len(self.batches) >= len(batches)
+
+        await eventually(done, "the batches")
+        assert self.batches == list(batches)
 
 
-async def test_each_gets_its_own_result_of_a_shared_call() -> None:
-    calls: list[list[int]] = []
-    batcher = doubling(calls)
+async def test_a_full_batch_goes_at_once() -> None:
+    calls = Calls()
+    batcher = Batcher(calls, max_items=3, max_wait_seconds=3_600)
+    for number in range(1, 7):
+        batcher.add(number)
 
-    assert await asyncio.gather(*(batcher.submit(n) for n in (1, 2, 3))) == [2, 4, 6]
-    assert calls == [[1, 2, 3]]
+    await calls.until([1, 2, 3], [4, 5, 6])
 
 
 async def test_what_is_too_few_goes_after_a_while() -> None:
-    calls: list[list[int]] = []
+    calls = Calls()
+    batcher = Batcher(calls, max_items=3, max_wait_seconds=0.001)
+    batcher.add(1)
+    batcher.add(2)
 
-    assert await doubling(calls).submit(1) == 2
-
-
-async def test_a_heavy_item_does_not_join_a_full_call() -> None:
-    calls: list[list[int]] = []
-    batcher = doubling(calls)
-    batcher._weigh, batcher._max_weight = (lambda item: item), 10
-
-    await asyncio.gather(*(batcher.submit(n) for n in (6, 6, 100)))
-
-    assert calls == [[6], [6], [100]]
+    await calls.until([1, 2])
 
 
-async def test_a_failed_call_fails_for_all_in_it_and_for_nobody_else() -> None:
-    calls: list[list[int]] = []
-    batcher = doubling(calls)
-    unlucky = [batcher.submit(n) for n in (1, 13, 2)]
-    lucky = batcher.submit(4)
+async def test_a_heavy_item_does_not_join_a_full_batch() -> None:
+    calls = Calls()
+    batcher = Batcher(calls, max_items=100, max_wait_seconds=0.001, weigh=lambda item: item, max_weight=10)
+    for weight in (4, 5, 6, 4, 1):
+        batcher.add(weight)
 
-    results = await asyncio.gather(*unlucky, lucky, return_exceptions=True)
-
-    assert [isinstance(result, RuntimeError) for result in results] == [True, True, True, False]
+    await calls.until([4, 5], [6, 4], [1])
 
 
-async def test_one_who_gives_up_does_not_disturb_the_others() -> None:
-    batcher = doubling([])
-    impatient, patient = batcher.submit(1), batcher.submit(2)
-    impatient.cancel()
+async def test_a_batch_that_fails_hinders_no_other(capsys: pytest.CaptureFixture[str]) -> None:
+    calls = Calls()
+    batcher = Batcher(calls, max_items=1, max_wait_seconds=1)
+    batcher.add(13)
+    batcher.add(2)
 
-    assert await patient == 4
-    with pytest.raises(asyncio.CancelledError):
-        await impatient
+    await calls.until([13], [2])
+
+
+async def test_batches_are_worked_on_side_by_side() -> None:
+    both = asyncio.Barrier(2)
+    done: list[int] = []
+
+    async def work(batch: list[int]) -> None:
+        await both.wait()
+        done.extend(batch)
+
+    batcher = Batcher(work, max_items=1, max_wait_seconds=1)
+    batcher.add(1)
+    batcher.add(2)
+
+    async def finished() -> bool:
+        return len(done) == 2
+
+    await eventually(finished, "both batches")

@@ -1,0 +1,80 @@
+"""Which shards are this Relay's: shared out among all that live, without a leader.
+
+Every Relay announces itself and takes its share of the shards, rounded up; what it has beyond that it
+lets go. The owner of a shard works on it first and reports for it. Nothing breaks when two take
+themselves for the owner for a moment: leases and sequence numbers guard the messages.
+"""
+
+from __future__ import annotations
+
+import zlib
+
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+
+from services.chassis.clock import Clock
+from services.chassis.logs import Log
+from services.relay.store.queue import Queue
+
+_log = Log("relay")
+_RELAYS = "relay:relays"  # sorted set: Relays by the end of their announcement (ms)
+
+
+class Shards:
+    """The shards of one Relay; `relay_id` is like no other's."""
+
+    def __init__(
+        self, store: Redis, queue: Queue, clock: Clock, relay_id: str, lease_seconds: float
+    ) -> None:
+        self._store = store
+        self._queue = queue
+        self._clock = clock
+        self._relay_id = relay_id
+        self._lease_ms = round(lease_seconds * 1000)
+        self._first = zlib.crc32(relay_id.encode()) % queue.shards
+        self.mine: set[int] = set()
+
+    @property
+    def others(self) -> list[int]:
+        """Shards to help with when there is nothing to do on one's own."""
+        return [shard for shard in self._in_order() if shard not in self.mine]
+
+    async def run(self) -> None:
+        """Keep our share until cancelled."""
+        while True:
+            await self._clock.sleep_until(self._clock.now_ms() + self._lease_ms // 3)
+            try:
+                await self.share()
+            except RedisError as error:
+                # Whoever cannot reach the store cannot work on a shard either.
+                _log.warning("store_away", error=type(error).__name__)
+
+    async def share(self) -> None:
+        """Announce ourselves, and take or let go shards. Raises RedisError."""
+        now_ms = self._clock.now_ms()
+        await self._store.zadd(_RELAYS, {self._relay_id: now_ms + self._lease_ms})
+        await self._store.zremrangebyscore(_RELAYS, "-inf", now_ms)
+        relays = max(1, await self._store.zcard(_RELAYS))
+        share = -(-self._queue.shards // relays)
+        mine: set[int] = set()
+        for shard in sorted(self._in_order(), key=lambda shard: shard not in self.mine):
+            until_ms = now_ms + self._lease_ms if len(mine) < share else None
+            if until_ms is None and shard not in self.mine:
+                break
+            if await self._queue.own(shard, self._relay_id, now_ms, until_ms):
+                mine.add(shard)
+        self.mine = mine
+
+    async def leave(self) -> None:
+        """Let go of everything, so that others need not wait until our time is over."""
+        try:
+            await self._store.zrem(_RELAYS, self._relay_id)
+            for shard in self.mine:
+                await self._queue.own(shard, self._relay_id, self._clock.now_ms(), None)
+        except RedisError as error:
+            _log.warning("store_away", error=type(error).__name__)
+        self.mine = set()
+
+    def _in_order(self) -> list[int]:
+        shards = self._queue.shards
+        return [(self._first + number) % shards for number in range(shards)]
