@@ -130,5 +130,6 @@ def _use(name: str, rule: MxRule, fields: dict[bytes, bytes], now_ms: int) -> Si
     full_us = now_ms * 1000 - most * interval
     empty_us = max(int(fields.get(b"empty_us", full_us)), full_us)
     tokens = max(0, (now_ms * 1000 - empty_us) // interval - out)
-    ready_ms = ceil((empty_us + min(out + 1, most) * interval) / 1000)
+    # As if those in hand were used now.
+    ready_ms = ceil((empty_us + (out + 1) * interval) / 1000)
     return SiteUse(name, connections, relays, tokens, None if tokens else max(ready_ms, now_ms + 1))

@@ -84,7 +84,7 @@ end
 
 -- How many connections are due to us: as many as we want, in max-min fairness with all who want some.
 local function share(limit, mine, others)
-    if #others == 0 then return limit end
+    if #others == 0 then return math.min(limit, mine.wanted) end
     local claims = { mine }
     for _, e in ipairs(others) do
         if e.wanted > 0 and present(e) then claims[#claims + 1] = e end

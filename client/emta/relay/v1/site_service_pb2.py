@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from emta.relay.v1 import site_pb2 as emta_dot_relay_dot_v1_dot_site__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n emta/relay/v1/site_service.proto\x12\remta.relay.v1\x1a\x18\x65mta/relay/v1/site.proto\"I\n\x10ListSitesRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\x12\x0e\n\x06\x66ilter\x18\x03 \x01(\t\"P\n\x11ListSitesResponse\x12\"\n\x05sites\x18\x01 \x03(\x0b\x32\x13.emta.relay.v1.Site\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\x14\n\x12ListMxRulesRequest\";\n\x13ListMxRulesResponse\x12$\n\x05rules\x18\x01 \x03(\x0b\x32\x15.emta.relay.v1.MxRule2\xb3\x01\n\x0bSiteService\x12N\n\tListSites\x12\x1f.emta.relay.v1.ListSitesRequest\x1a .emta.relay.v1.ListSitesResponse\x12T\n\x0bListMxRules\x12!.emta.relay.v1.ListMxRulesRequest\x1a\".emta.relay.v1.ListMxRulesResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n emta/relay/v1/site_service.proto\x12\remta.relay.v1\x1a\x18\x65mta/relay/v1/site.proto\"P\n\x10ListSitesRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\x12\x15\n\rname_contains\x18\x03 \x01(\t\"P\n\x11ListSitesResponse\x12\"\n\x05sites\x18\x01 \x03(\x0b\x32\x13.emta.relay.v1.Site\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\x14\n\x12ListMxRulesRequest\";\n\x13ListMxRulesResponse\x12$\n\x05rules\x18\x01 \x03(\x0b\x32\x15.emta.relay.v1.MxRule2\xb3\x01\n\x0bSiteService\x12N\n\tListSites\x12\x1f.emta.relay.v1.ListSitesRequest\x1a .emta.relay.v1.ListSitesResponse\x12T\n\x0bListMxRules\x12!.emta.relay.v1.ListMxRulesRequest\x1a\".emta.relay.v1.ListMxRulesResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -33,13 +33,13 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'emta.relay.v1.site_service_
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_LISTSITESREQUEST']._serialized_start=77
-  _globals['_LISTSITESREQUEST']._serialized_end=150
-  _globals['_LISTSITESRESPONSE']._serialized_start=152
-  _globals['_LISTSITESRESPONSE']._serialized_end=232
-  _globals['_LISTMXRULESREQUEST']._serialized_start=234
-  _globals['_LISTMXRULESREQUEST']._serialized_end=254
-  _globals['_LISTMXRULESRESPONSE']._serialized_start=256
-  _globals['_LISTMXRULESRESPONSE']._serialized_end=315
-  _globals['_SITESERVICE']._serialized_start=318
-  _globals['_SITESERVICE']._serialized_end=497
+  _globals['_LISTSITESREQUEST']._serialized_end=157
+  _globals['_LISTSITESRESPONSE']._serialized_start=159
+  _globals['_LISTSITESRESPONSE']._serialized_end=239
+  _globals['_LISTMXRULESREQUEST']._serialized_start=241
+  _globals['_LISTMXRULESREQUEST']._serialized_end=261
+  _globals['_LISTMXRULESRESPONSE']._serialized_start=263
+  _globals['_LISTMXRULESRESPONSE']._serialized_end=322
+  _globals['_SITESERVICE']._serialized_start=325
+  _globals['_SITESERVICE']._serialized_end=504
 # @@protoc_insertion_point(module_scope)
