@@ -44,6 +44,9 @@ from emta.problems import Problem
 from emta.relay.v1.message_pb2 import Message
 from emta.relay.v1.relay_service_pb2 import SubmitResult
 from emta.relay.v1.relay_service_pb2_grpc import RelayServiceStub
+from emta.relay.v1.site_pb2 import MxRule, Site
+from emta.relay.v1.site_service_pb2 import ListMxRulesRequest, ListSitesRequest
+from emta.relay.v1.site_service_pb2_grpc import SiteServiceStub
 from emta.submission import Submission
 
 if TYPE_CHECKING:
@@ -221,3 +224,27 @@ class Client:
         except grpc.aio.AioRpcError as error:
             raise self._problem("Bounce", error) from None
         return list(answer.results)
+
+    async def sites(self, *, name_contains: str = "") -> AsyncIterator[Site]:
+        """Give the sites of the last hour with their limits and use, page by page, in order of name."""
+        request = ListSitesRequest(name_contains=name_contains, page_size=500)
+        stub = SiteServiceStub(self._channel("Relay"))
+        while True:
+            try:
+                page = await stub.ListSites(request, timeout=_CALL_SECONDS)
+            except grpc.aio.AioRpcError as error:
+                raise self._problem("Relay", error) from None
+            for site in page.sites:
+                yield site
+            if not page.next_page_token:
+                return
+            request.page_token = page.next_page_token
+
+    async def mx_rules(self) -> list[MxRule]:
+        """Give the MX rules in force, the default first."""
+        stub = SiteServiceStub(self._channel("Relay"))
+        try:
+            answer = await stub.ListMxRules(ListMxRulesRequest(), timeout=_CALL_SECONDS)
+        except grpc.aio.AioRpcError as error:
+            raise self._problem("Relay", error) from None
+        return list(answer.rules)

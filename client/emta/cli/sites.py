@@ -1,0 +1,116 @@
+"""`emta sites`: the limits of receiving sites, and how far they are used."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+from rich.table import Table
+from rich.text import Text
+
+from emta.cli.console import client, out, print_json, run
+from emta.cli.tables import moment
+from emta.relay.v1.site_pb2 import MxRule, Site
+
+# For a terminal; `--json` has no limit.
+_TABLE_ROWS = 200
+
+
+def sites(
+    name: Annotated[
+        str, typer.Argument(help="Only sites whose name contains this.", show_default=False)
+    ] = "",
+    rules: Annotated[
+        bool, typer.Option("--rules", help="The limits as they are set, with their sources.")
+    ] = False,
+    json: Annotated[bool, typer.Option("--json", help="JSON lines, for machines.")] = False,
+) -> None:
+    """Show the sites of the last hour: what is allowed there and what is in use, all Relays together.
+
+    \b
+    emta sites
+    emta sites google
+    emta sites --rules
+    """
+    run(_rules(name, json) if rules else _sites(name, json))
+
+
+async def _sites(name: str, json: bool) -> None:
+    shown: list[Site] = []
+    async with client() as connection:
+        async for site in connection.sites(name_contains=name.lower()):
+            if json:
+                print_json("site", site)
+            elif len(shown) > _TABLE_ROWS:
+                break
+            else:
+                shown.append(site)
+    if json:
+        return
+    if not shown:
+        out.print(f"No mail went to {f'a site like {name}' if name else 'any site'} within the last hour.")
+        return
+    out.print(_site_table(shown[:_TABLE_ROWS]))
+    if len(shown) > _TABLE_ROWS:
+        out.print(f"The first {_TABLE_ROWS} only: name a part of what you look for, or use --json.")
+
+
+async def _rules(name: str, json: bool) -> None:
+    async with client() as connection:
+        found = [rule for rule in await connection.mx_rules() if name.lower() in rule.name]
+    if json:
+        for rule in found:
+            print_json("rule", rule)
+    else:
+        out.print(_rule_table(found))
+
+
+def rate(rule: MxRule) -> str:
+    """The rate in the unit that makes it a number to say: "100/s", "30/min", "10/h"."""
+    if not rule.HasField("messages_per_second"):
+        return "-"
+    for unit, seconds in (("s", 1), ("min", 60), ("h", 3_600)):
+        if rule.messages_per_second * seconds >= 0.9995:
+            return f"{rule.messages_per_second * seconds:.4g}/{unit}"
+    return f"{rule.messages_per_second * 86_400:.4g}/day"
+
+
+def _site_table(found: list[Site]) -> Table:
+    table = Table(title="Sites of the last hour, all Relays together", title_justify="left")
+    table.add_column("Site", overflow="fold")
+    table.add_column("Rule")
+    columns = ("Connections", "Relays", "Messages per connection", "Rate", "May begin now", "Waits until")
+    for column in columns:
+        table.add_column(column, justify="right")
+    for site in found:
+        in_use, limit = site.connections, site.rule.connections
+        table.add_row(
+            Text(site.name),
+            Text(site.rule.name),
+            Text(f"{in_use}/{limit}", style="yellow" if in_use >= limit else ""),
+            str(site.relays),
+            str(site.rule.messages_per_connection),
+            rate(site.rule),
+            str(site.tokens) if site.HasField("tokens") else "-",
+            moment(site.ready_time) if site.HasField("ready_time") else "",
+        )
+    return table
+
+
+def _rule_table(found: list[MxRule]) -> Table:
+    table = Table(title="MX rules", title_justify="left", show_lines=True)
+    table.add_column("Rule", no_wrap=True)
+    table.add_column("MX hosts", overflow="fold")
+    for column in ("Connections", "Messages per connection", "Rate"):
+        table.add_column(column, justify="right")
+    table.add_column("Source", overflow="fold", ratio=1)
+    for rule in found:
+        table.add_row(
+            Text(rule.name),
+            Text("\n".join(rule.mx) or "(all others)"),
+            str(rule.connections),
+            str(rule.messages_per_connection),
+            rate(rule),
+            Text(rule.source),
+        )
+    return table
