@@ -3,6 +3,7 @@
 import asyncio
 
 from chaos.trial import Row, Trial
+from chaos.world import Plan
 
 _KILLS = 20
 _WITHIN_SECONDS = 5.0  # of the end of its lease, a message is at work again
@@ -10,7 +11,7 @@ _WITHIN_SECONDS = 5.0  # of the end of its lease, a message is at work again
 
 async def _run(trial: Trial) -> None:
     kills = trial.times(_KILLS)
-    async with trial.world() as world:
+    async with trial.world(Plan(direct=True)) as world:
         for site in world.sites:
             # Kills land in mid-transaction.
             site.before_dot_seconds = 0.02
@@ -19,6 +20,7 @@ async def _run(trial: Trial) -> None:
             await asyncio.sleep(1)
             for number in range(kills):
                 trial.progress(f"kill {number + 1} of {kills}")
+                await world.until_steady()
                 await asyncio.sleep(trial.random.uniform(0.1, 0.9))
                 await relay.kill()
                 await relay.start()
