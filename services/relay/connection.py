@@ -1,7 +1,7 @@
-"""One TCP connection to a receiving server and the SMTP lines on it. aiosmtplib is imported here only.
+"""Opening a connection: TCP, greeting, EHLO, STARTTLS. aiosmtplib is imported here only.
 
-aiosmtplib's protocol parses replies and does STARTTLS. Its client class is not used: it does not tell
-the DATA command from the final dot, nor a refused connection from a lost greeting.
+aiosmtplib's protocol does what comes before the first message. Its client class is not used: it does not
+tell a refused connection from a lost greeting. The transactions are ours: see wire.py.
 """
 
 from __future__ import annotations
@@ -9,9 +9,9 @@ from __future__ import annotations
 import asyncio
 import socket
 import ssl
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
-from typing import Self
+from typing import Self, cast
 
 from aiosmtplib.errors import SMTPResponseException
 from aiosmtplib.esmtp import parse_esmtp_extensions
@@ -20,26 +20,31 @@ from aiosmtplib.response import SMTPResponse
 
 from emta.bounce.v1.smtp_reply_pb2 import FailureKind, SmtpPhase
 from services.relay.replies import AttemptFailed, Place
+from services.relay.tls import ResumingContext
+from services.relay.wire import Wire
 
-# Seconds between looks at how much of the content has left; the same on asyncio's loop and on uvloop, in
-# the clear and under TLS, where the transports' own flow control sees only a part of it.
-_LOOK_SECONDS = 0.005
 # QUIT is a courtesy: what the receiver thinks of it changes nothing.
-_QUIT_SECONDS = 5.0
+QUIT_SECONDS = 5.0
 
 _SERVICE_CLOSING = 421  # RFC 5321 section 4.2.3: the server closes the connection after it
 
 
 @dataclass(frozen=True)
 class Timeouts:
-    """Longest waits, seconds: for the connection, the greeting, an answer to a command, the upload of the
-    content as a whole, and the answer to the final dot (RFC 5321 section 4.5.3.2)."""
+    """Longest waits, seconds: for the connection, the greeting, an answer to a command, the content to be
+    taken, and the answer to the final dot (RFC 5321 section 4.5.3.2). For a large content there is a second
+    more for each `octets_per_second`: whoever reads more slowly than that reads for an attack."""
 
     connect: float
     greeting: float
     command: float
     data: float
     dot: float
+    octets_per_second: float = 5_000.0
+
+    def upload(self, octets: int) -> float:
+        """Longest time for a content to be taken, seconds."""
+        return self.data + octets / self.octets_per_second
 
 
 class Connection:
@@ -53,6 +58,7 @@ class Connection:
         self._wire = wire  # what lies below TLS, too
         self._timeouts = timeouts
         self._in_step = True
+        self._secured: ssl.SSLObject | None = None
 
     @classmethod
     async def open(
@@ -105,7 +111,7 @@ class Connection:
             return frozenset()
         return frozenset(parse_esmtp_extensions(response.message)[0])
 
-    async def start_tls(self, context: ssl.SSLContext) -> None:
+    async def start_tls(self, context: ResumingContext) -> None:
         """Go over to TLS (RFC 3207)."""
         phase = SmtpPhase.SMTP_PHASE_STARTTLS
         upgrade = self._protocol.start_tls(
@@ -119,45 +125,26 @@ class Connection:
             raise self._lost(phase, FailureKind.FAILURE_KIND_CONNECTION_LOST, "lost after the handshake")
         secured: ssl.SSLObject = self._protocol.transport.get_extra_info("ssl_object")
         self.place = replace(self.place, tls_version=secured.version() or "")
+        self._secured = secured
 
-    async def send_content(self, chunks: Iterable[bytes]) -> SMTPResponse:
-        """Send what follows the 354; gives the 2xx that came for it.
+    def remember_tls(self, context: ResumingContext) -> None:
+        """Keep the TLS session for the next connection to the host."""
+        if self._secured is not None:
+            context.remember(self.place.mx_host, self._secured)
 
-        A failure has phase DATA until all was handed to the network, then DOT: without a code it then
-        means that the receiver may have the message.
-        """
-        # Reads from the start: aiosmtplib drops what comes while nobody waits for it.
-        reading = asyncio.create_task(self._protocol.read_response())
-        # It must have begun before the server can answer: uvloop may deliver what the network has
-        # before it takes a first step of a new task.
-        await asyncio.sleep(0)
-        try:
-            async with asyncio.timeout(self._timeouts.data):
-                complete = await self._upload(chunks, reading)
-        except TimeoutError:
-            reading.cancel()
-            phase, kind = SmtpPhase.SMTP_PHASE_DATA, FailureKind.FAILURE_KIND_TIMEOUT
-            raise self._lost(phase, kind, "the content was not taken in time") from None
-        except BaseException:
-            reading.cancel()
-            raise
-        # A lost connection drops its buffer: empty does not mean sent.
-        sent = complete and self._protocol.is_connected
-        # Stopped half-way, the server takes the next command for content.
-        self._in_step = complete
-        return await self._answer(
-            SmtpPhase.SMTP_PHASE_DOT if sent else SmtpPhase.SMTP_PHASE_DATA,
-            asyncio.wait_for(reading, self._timeouts.dot),
-            # To half a message only a refusal is an answer.
-            expect=2 if complete else None,
-            last=complete,
-        )
+    def hand_over(self) -> Wire:
+        """Give the connection to its transactions."""
+        transport = self._protocol.transport
+        if not self.usable or transport is None:
+            kind = FailureKind.FAILURE_KIND_CONNECTION_LOST
+            raise self._lost(SmtpPhase.SMTP_PHASE_EHLO, kind, "the connection was lost")
+        return Wire(cast(asyncio.Transport, transport), self._wire)
 
     async def quit(self) -> None:
         """Say goodbye where that makes sense, and close."""
         try:
             if self.usable:
-                await self._protocol.execute_command(b"QUIT", timeout=_QUIT_SECONDS)
+                await self._protocol.execute_command(b"QUIT", timeout=QUIT_SECONDS)
         except (OSError, SMTPResponseException):
             pass
         finally:
@@ -169,34 +156,13 @@ class Connection:
         self._in_step = False
         self._wire.abort()
 
-    async def _upload(self, chunks: Iterable[bytes], reading: asyncio.Task[SMTPResponse]) -> bool:
-        """Hand the content to the network; False: the server answered, or was lost, before the end."""
-        for chunk in chunks:
-            if reading.done() or not self._protocol.is_connected:
-                return False
-            self._protocol.write(chunk)
-            while self._unsent():
-                if reading.done():
-                    return False
-                await asyncio.sleep(_LOOK_SECONDS)
-        return True
-
-    def _unsent(self) -> int:
-        waiting = self._wire.get_write_buffer_size()
-        secured = self._protocol.transport
-        if isinstance(secured, asyncio.WriteTransport) and secured is not self._wire:
-            waiting += secured.get_write_buffer_size()
-        return waiting
-
     async def _answer(
         self,
         phase: SmtpPhase,
         reading: Awaitable[SMTPResponse],
-        expect: int | None = 2,
-        *,
-        last: bool = False,
+        expect: int = 2,
     ) -> SMTPResponse:
-        """Wait for a reply; all but the expected class raise. `last`: what follows it matters to nobody."""
+        """Wait for a reply; all but the expected class raise."""
         try:
             response = await reading
         except TimeoutError:
@@ -216,7 +182,7 @@ class Connection:
             self._in_step = False
         if 400 <= code <= 599:
             raise AttemptFailed(self.place.refusal(phase, code, text))
-        if code // 100 != expect or (stale and not last):
+        if code // 100 != expect or stale:
             kind = FailureKind.FAILURE_KIND_PROTOCOL_ERROR
             raise self._lost(phase, kind, f"unexpected reply: {code} {text}")
         return response

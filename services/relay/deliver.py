@@ -226,6 +226,9 @@ class Deliverer:
 
     def _refused(self, attempt: Attempt, reply: SmtpReply) -> None:
         """Have the reply qualified; while Bounce is away it is kept, and nobody guesses."""
+        if not reply.recipient_domain:
+            # A connection that could not be opened is the same for all domains of its route.
+            reply = _about(reply, attempt.claimed.domain)
         attempt.claimed.reply, attempt.claimed.qualification = reply, None
         self._qualify.add(attempt)
 
@@ -312,3 +315,9 @@ def _sign_item(attempt: Attempt) -> SignItem:
 
 def _qualify_item(attempt: Attempt) -> QualifyRepliesItem:
     return QualifyRepliesItem(reply=attempt.claimed.reply, traceparent=attempt.traceparent)
+
+
+def _about(reply: SmtpReply, domain: str) -> SmtpReply:
+    own = SmtpReply(recipient_domain=domain)
+    own.MergeFrom(reply)
+    return own

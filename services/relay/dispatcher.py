@@ -14,7 +14,7 @@ from services.relay.store.queue import Appetite, Queue
 
 _log = Log("relay")
 
-_CLAIM_MESSAGES, _CLAIM_OCTETS = 100, 8 * 1024 * 1024
+_CLAIM_MESSAGES, _CLAIM_OCTETS = 200, 16 * 1024 * 1024
 # Of a domain that nothing is known about yet. A claim that one domain fills starves the others of a shard
 # for milliseconds only.
 _CLAIM_OF_A_DOMAIN = 50
@@ -94,17 +94,19 @@ class Dispatcher:
         next_look_ms = self._clock.now_ms() + _LOOK_MS
         self._sated = False
         for shards in (sorted(self._shards.mine), self._shards.others):
-            got_some = False
-            for shard in shards:
-                appetite = self._appetite()
-                if appetite is None:
-                    return next_look_ms
-                claimed, again_ms = await self._claim(shard, appetite)
-                got_some |= claimed
-                if again_ms is not None:
-                    next_look_ms = min(next_look_ms, again_ms)
-            if got_some:
+            appetite = self._appetite()
+            if appetite is None:
+                return next_look_ms
+            if not shards:
+                continue
+            now_ms = self._clock.now_ms()
+            claim = await self._queue.claim(shards, now_ms, now_ms + self._lease_ms, appetite)
+            for claimed in claim.messages:
+                self._deliverer.begin(claimed)
+            if claim.messages:
                 return None
+            if claim.next_look_ms is not None:
+                next_look_ms = min(next_look_ms, claim.next_look_ms)
         return next_look_ms
 
     def _appetite(self) -> Appetite | None:
@@ -123,13 +125,6 @@ class Dispatcher:
             exceptions=exceptions,
             suspect=not self._deliverer.has_suspect,
         )
-
-    async def _claim(self, shard: int, appetite: Appetite) -> tuple[bool, int | None]:
-        now_ms = self._clock.now_ms()
-        claim = await self._queue.claim(shard, now_ms, now_ms + self._lease_ms, appetite)
-        for claimed in claim.messages:
-            self._deliverer.begin(claimed)
-        return bool(claim.messages), claim.next_look_ms
 
     async def _wait(self, until_ms: int) -> None:
         waking = asyncio.create_task(self._wake.wait())

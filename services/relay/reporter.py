@@ -17,15 +17,17 @@ from emta.problems import Problem
 from services.chassis.logs import Log
 from services.relay.peers import Peers
 from services.relay.shards import Shards
-from services.relay.store.queue import Queue
+from services.relay.store.queue import Queue, Reported
 
 _log = Log("relay")
 
+_PRODUCER = "relay"
 # An entry holds the outcomes of one batch in its shard, a dozen usually and never more than a hundred;
 # Feedback takes a thousand at once.
-_ENTRIES, _OUTCOMES = 50, 900
+_ENTRIES, _OUTCOMES = 20, 900
 # Something may have been settled for our shards elsewhere: look at least so often.
 _LOOK_SECONDS = 0.25
+_GATHER_SECONDS = 0.01
 _FIRST_WAIT_SECONDS, _LONGEST_WAIT_SECONDS = 0.2, 5.0
 # An outcome whose predecessor Feedback does not have yet (another Relay may just be reporting it) is
 # offered again behind all others, so often in all.
@@ -75,44 +77,49 @@ class Reporter:
             await asyncio.wait_for(self._wake.wait(), _LOOK_SECONDS)
         except TimeoutError:
             return
+        # More comes close behind, and a call costs about as much for one outcome as for a hundred.
+        await asyncio.sleep(_GATHER_SECONDS)
 
     async def report(self) -> bool:
-        """Report a batch of each shard; gives whether Feedback took any. Raises Problem, RedisError."""
-        taken = await asyncio.gather(*(self._report(shard) for shard in sorted(self._shards.mine)))
-        return any(taken)
-
-    async def _report(self, shard: int) -> bool:
-        entries = await self._queue.outbox(shard, _ENTRIES)
-        if not entries:
+        """Report a batch of our shards; gives whether Feedback took any. Raises Problem, RedisError."""
+        shards = sorted(self._shards.mine)
+        outbox = await self._queue.outbox(shards, _ENTRIES) if shards else {}
+        request = RecordOutcomesRequest(producer=_PRODUCER)
+        names: dict[int, list[str]] = {}
+        ends: dict[int, int] = {}
+        for shard, entries in outbox.items():
+            for name, items in entries:
+                if len(request.items) >= _OUTCOMES:
+                    break
+                request.MergeFromString(items)
+                names.setdefault(shard, []).append(name)
+                ends[shard] = len(request.items)
+        if not names:
             return False
-        request = RecordOutcomesRequest(producer=f"relay/s{shard:02d}")
-        names: list[str] = []
-        for name, items in entries:
-            request.MergeFromString(items)
-            names.append(name)
-            if len(request.items) >= _OUTCOMES:
-                break
         results = await self._peers.record(request)
-        waiting, refused = self._not_taken(request.items, results)
-        if refused:
-            await self._queue.bury(shard, refused)
-        await self._queue.acknowledge(shard, names, len(results), waiting)
-        return len(waiting) < len(results)
+        reported: dict[int, Reported] = {}
+        start = 0
+        for shard, end in ends.items():
+            again, refused = self._not_taken(request.items[start:end], results[start:end])
+            reported[shard] = Reported(names[shard], end - start, again, refused)
+            start = end
+        await self._queue.acknowledge(reported)
+        return any(part.outcomes > len(part.again) for part in reported.values())
 
     def _not_taken(
         self, items: Sequence[RecordOutcomesItem], results: Sequence[RecordOutcomesResult]
     ) -> tuple[list[RecordOutcomesItem], list[RecordOutcomesItem]]:
-        """Give the outcomes to offer again and those to bury."""
-        waiting, refused = [], []
+        """Give the outcomes to offer again and those that are refused for good."""
+        again, refused = [], []
         for item, result in zip(items, results, strict=True):
-            if result.WhichOneof("result") == "recorded":
+            if result.HasField("recorded"):
                 continue
             problem = Problem.from_status(result.error)
             self._rounds[item.producer_key] += 1
             if problem.reason != "OUTCOME_INVALID" and self._rounds[item.producer_key] < _ROUNDS:
-                waiting.append(item)
+                again.append(item)
                 continue
             del self._rounds[item.producer_key]
             _log.error("outcome_refused", key=item.producer_key, error=problem.message)
             refused.append(item)
-        return waiting, refused
+        return again, refused

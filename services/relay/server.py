@@ -117,23 +117,16 @@ class RelayService(relay_service_pb2_grpc.RelayServiceServicer):
 
     async def _queue_all(self, good: list[Submission], now_ms: int) -> dict[int, bytes]:
         """Queue the submissions; gives, by identity of the object, the acceptance given before."""
-        by_shard: dict[int, list[Accepting]] = {}
+        batch: list[Accepting] = []
         with ExitStack() as spans:
             for item in good:
                 parent = item.message.traceparent or telemetry.new_trace(self._settings.trace_ratio)
                 span = telemetry.begin_span("relay", "relay.accept", parent, kind=SpanKind.SERVER)
                 spans.callback(span.end)
                 told = outcomes.taken_into_account(item, span.traceparent)
-                shard = self._queue.shard_of(item.id)
-                by_shard.setdefault(shard, []).append(Accepting(item, span.traceparent, told))
-            answers = await asyncio.gather(
-                *(self._queue.accept(shard, batch, now_ms) for shard, batch in by_shard.items())
-            )
-        return {
-            id(accepting.submission): first
-            for batch, firsts in zip(by_shard.values(), answers, strict=True)
-            for accepting, first in zip(batch, firsts, strict=True)
-        }
+                batch.append(Accepting(item, span.traceparent, told))
+            firsts = await self._queue.accept(batch, now_ms) if batch else []
+        return {id(item): first for item, first in zip(good, firsts, strict=True)}
 
 
 def _check_batch(request: SubmitMessagesRequest) -> int:

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-import ssl
+import asyncio
 from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import replace
 
 from emta.bounce.v1.smtp_reply_pb2 import FailureKind, SmtpPhase, SmtpReply
 from services.chassis import logs
 from services.relay import transaction
-from services.relay.connection import Connection, Timeouts
+from services.relay.connection import QUIT_SECONDS, Connection, Timeouts
 from services.relay.mx import Route
 from services.relay.networks import Networks
 from services.relay.replies import AttemptFailed, Place, printable
-from services.relay.transaction import Delivered, Refused, Result, Transaction, Unknown
+from services.relay.tls import ResumingContext
+from services.relay.transaction import END_OF_DATA, Delivered, Refused, Result, Transaction, Unknown
+from services.relay.wire import Reply, Wire, WireFailed
 
 __all__ = [
     "Connector",
@@ -30,6 +34,13 @@ __all__ = [
 _MAX_TRIES, _MAX_TRIES_OF_A_HOST = 5, 2
 # Octets handed to the network at once: small enough that encrypting them stops nobody else for long.
 _CHUNK = 256 * 1024
+_PHASES = (SmtpPhase.SMTP_PHASE_MAIL, SmtpPhase.SMTP_PHASE_RCPT, SmtpPhase.SMTP_PHASE_DATA)
+# First digits of the replies hoped for.
+_HOPED_FOR = {
+    SmtpPhase.SMTP_PHASE_MAIL: 2,
+    SmtpPhase.SMTP_PHASE_RCPT: 2,
+    SmtpPhase.SMTP_PHASE_DATA: 3,
+}
 
 _log = logs.Log("relay")
 
@@ -51,7 +62,7 @@ class Connector:
         self._ehlo_name = ehlo_name.encode("ascii")
         self._port = port
         self._timeouts = timeouts
-        self._tls = _opportunistic_tls() if starttls else None
+        self._tls = ResumingContext() if starttls else None
         self._messages = messages_per_connection
 
     async def open(self, route: Route) -> Session:
@@ -60,29 +71,28 @@ class Connector:
         Raises AttemptFailed when none does: with the last reply that a server gave, else with the last
         failure.
         """
-        domain = ""
         outcome: SmtpReply | None = None
-        for place in self._places(domain, route):
+        for place in self._places(route):
             try:
                 return await self._open(place)
             except AttemptFailed as failed:
                 if outcome is None or failed.reply.code or not outcome.code:
                     outcome = failed.reply
         if outcome is None:
-            text = f"every mail server of {domain} lies in a forbidden network"
-            outcome = Place(domain, route.hosts[0].name).failure(
+            text = "every mail server of the domain lies in a forbidden network"
+            outcome = Place("", route.hosts[0].name).failure(
                 SmtpPhase.SMTP_PHASE_DNS, FailureKind.FAILURE_KIND_FORBIDDEN_NETWORK, text
             )
         raise AttemptFailed(outcome)
 
-    def _places(self, domain: str, route: Route) -> Iterator[Place]:
+    def _places(self, route: Route) -> Iterator[Place]:
         of_a_host = _MAX_TRIES if len(route.hosts) == 1 else _MAX_TRIES_OF_A_HOST
         left = _MAX_TRIES
         for host in route.hosts:
             permitted = [address for address in host.addresses if self._networks.permits(address)]
             for address in permitted[: min(of_a_host, left)]:
                 left -= 1
-                yield Place(domain, host.name, address)
+                yield Place("", host.name, address)
 
     async def _open(self, place: Place) -> Session:
         try:
@@ -99,7 +109,7 @@ class Connector:
             )
         return await self._greeted(place, None)
 
-    async def _greeted(self, place: Place, tls: ssl.SSLContext | None) -> Session:
+    async def _greeted(self, place: Place, tls: ResumingContext | None) -> Session:
         connection = await Connection.open(place, self._port, self._networks.permits, self._timeouts)
         try:
             offered = await connection.hello(SmtpPhase.SMTP_PHASE_EHLO, self._ehlo_name)
@@ -107,35 +117,50 @@ class Connector:
                 await connection.start_tls(tls)
                 # RFC 3207 section 4.2: what was said before counts no more.
                 offered = await connection.hello(SmtpPhase.SMTP_PHASE_STARTTLS, self._ehlo_name)
+                connection.remember_tls(tls)
+            wire = connection.hand_over()
         except AttemptFailed:
             await connection.quit()
             raise
         except BaseException:
             connection.abort()
             raise
-        return Session(connection, offered, self._messages)
+        return Session(wire, connection.place, offered, self._messages, self._timeouts)
 
 
 class Session:
     """A server that is ready for messages. One at a time."""
 
-    def __init__(self, connection: Connection, offered: frozenset[str], messages: int) -> None:
+    def __init__(
+        self, wire: Wire, place: Place, offered: frozenset[str], messages: int, timeouts: Timeouts
+    ) -> None:
         """`offered`: the server's extensions in lower case; `messages`: how many it may get."""
-        self._connection = connection
+        self._wire = wire
+        self._place = place
         self._offered = offered
         self._left = messages
+        self._timeouts = timeouts
         self._ready = True
+        self._announced: Transaction | None = None
+        self._envelope_is_out = False
 
     @property
     def usable(self) -> bool:
         """Whether another message may be sent: not after a loss, a 421, the limit, or a doubtful reply."""
-        return self._ready and self._left > 0 and self._connection.usable
+        return self._ready and self._left > 0 and self._wire.usable
 
     async def send(
         self, message: Transaction, following: Callable[[], Transaction | None] | None = None
     ) -> Result:
-        """Offer a message to the server. A session that is not usable refuses it as CONNECTION_LOST."""
-        place = self._connection.place
+        """Offer a message to the server. A session that is not usable refuses it as CONNECTION_LOST.
+
+        `following` is asked for the next message right before this one's final dot; its envelope goes out
+        behind the dot (RFC 2920 section 3.1), which saves a round trip. The next call must then be for it.
+        """
+        announced, self._announced = self._announced, None
+        if announced is not None and announced is not message:
+            raise ValueError("another message was announced")
+        place = self._place_for(message)
         if not self.usable:
             kind = FailureKind.FAILURE_KIND_CONNECTION_LOST
             text = "the connection was closed between two messages"
@@ -148,53 +173,143 @@ class Session:
         self._left -= 1
         # Stays so when we are cancelled in the middle.
         self._ready = False
-        result = await self._transact(message)
+        refused = await self._offer(message, place)
+        result = refused or await self._send_content(message, place, following)
         self._ready = True
         return result
 
     async def close(self) -> None:
         """Say QUIT where the server still listens, and close."""
-        await self._connection.quit()
+        if self._wire.usable and self._ready and not self._envelope_is_out:
+            self._wire.write(b"QUIT\r\n", 1)
+            with suppress(WireFailed):
+                await self._wire.reply(QUIT_SECONDS)
+        self._wire.close()
+        await asyncio.sleep(0)  # the loop closes the socket in its next round
 
-    async def _transact(self, message: Transaction) -> Result:
-        connection = self._connection
+    def _place_for(self, message: Transaction) -> Place:
+        return replace(self._place, recipient_domain=message.rcpt_to.rpartition("@")[2])
+
+    async def _offer(self, message: Transaction, place: Place) -> Refused | None:
+        """MAIL, RCPT and DATA, up to the server's 354; gives what it says instead."""
+        wire = self._wire
+        waits = self._timeouts.command
+        pipelining = "pipelining" in self._offered
+        commands = (*transaction.envelope(message, self._offered), b"DATA\r\n")
+        if pipelining and not self._envelope_is_out:
+            wire.write(b"".join(commands), len(commands))
+        self._envelope_is_out = False
+        refusal: SmtpReply | None = None
+        for phase, command in zip(_PHASES, commands, strict=True):
+            if not pipelining:
+                wire.write(command, 1)
+            try:
+                reply = await wire.reply(waits)
+            except WireFailed as failed:
+                # A server that refuses us and hangs up has said why before.
+                return Refused(refusal or place.failure(phase, failed.kind, failed.text))
+            if refusal is None and reply.kind != _HOPED_FOR[phase]:
+                refusal = _refusal(place, phase, reply)
+                if not pipelining:
+                    break
+        if refusal is None:
+            if wire.usable:
+                return None
+            text = "more answers than commands"
+            refusal = place.failure(phase, FailureKind.FAILURE_KIND_PROTOCOL_ERROR, text)
+        if refusal.failure:
+            wire.close()
+        elif pipelining and reply.kind == _HOPED_FOR[SmtpPhase.SMTP_PHASE_DATA]:
+            # RFC 2920 section 3.1: it wants a content for nobody. The shortest there is, which no answer
+            # makes a delivery.
+            wire.write(END_OF_DATA, 1)
+            with suppress(WireFailed):
+                await wire.reply(waits)
+        return Refused(await self._confirmed(refusal, place, pipelining))
+
+    async def _confirmed(self, refusal: SmtpReply, place: Place, pipelining: bool) -> SmtpReply:
+        """Believe a refusal when the server is still in step with us: it answers RSET, and once.
+
+        With commands in groups an answer too many shifts all that follow it unnoticed; this one would then
+        be about something else.
+        """
+        if not self._wire.usable:
+            return refusal
+        self._wire.write(b"RSET\r\n", 1)
         try:
-            await connection.command(
-                SmtpPhase.SMTP_PHASE_MAIL, b"MAIL", *transaction.mail_arguments(message, self._offered)
-            )
-            await connection.command(
-                SmtpPhase.SMTP_PHASE_RCPT, b"RCPT", *transaction.rcpt_arguments(message)
-            )
-            await connection.command(SmtpPhase.SMTP_PHASE_DATA, b"DATA", expect=3)
-            response = await connection.send_content(
-                transaction.wire_chunks(message.signature + message.content, _CHUNK)
-            )
-        except AttemptFailed as failed:
-            return await self._after(failed.reply)
-        place = connection.place
+            reply = await self._wire.reply(self._timeouts.command)
+        except WireFailed:
+            return refusal
+        if reply.kind == 2 or reply.code == 421:
+            return refusal
+        self._wire.close()
+        if not pipelining:
+            return refusal
+        kind = FailureKind.FAILURE_KIND_PROTOCOL_ERROR
+        text = f"RSET was answered: {reply.code} {reply.text}"
+        return place.failure(refusal.phase, kind, text)
+
+    async def _send_content(
+        self, message: Transaction, place: Place, following: Callable[[], Transaction | None] | None
+    ) -> Result:
+        parts = transaction.stuffed(message)
+        octets = sum(map(len, parts))
+        try:
+            complete = await self._upload(parts, octets, following)
+        except WireFailed as failed:
+            return Refused(place.failure(SmtpPhase.SMTP_PHASE_DATA, failed.kind, failed.text))
+        phase = SmtpPhase.SMTP_PHASE_DOT if complete else SmtpPhase.SMTP_PHASE_DATA
+        try:
+            reply = await self._wire.reply(self._timeouts.dot)
+        except WireFailed as failed:
+            told = place.failure(phase, failed.kind, failed.text)
+            return Unknown(told) if complete else Refused(told)
+        if not complete:
+            # Stopped half-way, the server takes the next command for content.
+            self._wire.close()
+            return Refused(_refusal(place, phase, reply))
+        if reply.kind in (4, 5):
+            return Refused(place.refusal(phase, reply.code, reply.text))
+        if reply.kind != 2:
+            self._wire.close()
+            return Unknown(_refusal(place, phase, reply))
         return Delivered(
-            reply_text=printable(f"{response.code} {response.message}"),
+            reply_text=printable(f"{reply.code} {reply.text}"),
             mx_host=place.mx_host,
             remote_ip=place.remote_ip,
             local_ip=place.local_ip,
             tls_version=place.tls_version,
         )
 
-    async def _after(self, reply: SmtpReply) -> Result:
-        if reply.phase == SmtpPhase.SMTP_PHASE_DOT and not reply.code:
-            return Unknown(reply)
-        if self._left > 0 and self._connection.usable:
-            try:
-                await self._connection.command(SmtpPhase.SMTP_PHASE_UNSPECIFIED, b"RSET")
-            except AttemptFailed:
-                self._connection.abort()
-        return Refused(reply)
+    async def _upload(
+        self, parts: list[bytes], octets: int, following: Callable[[], Transaction | None] | None
+    ) -> bool:
+        """Send the content and the final dot; False: the server answered, or was lost, before the end."""
+        wire = self._wire
+        by = asyncio.get_running_loop().time() + self._timeouts.upload(octets)
+        # An answer to the content may come before its end.
+        wire.owed(1)
+        if octets > _CHUNK:
+            whole = b"".join(parts)
+            parts = []
+            for start in range(0, octets, _CHUNK):
+                wire.write(whole[start : start + _CHUNK])
+                if not await wire.sent(by) or wire.answered:
+                    return False
+        tail, replies = END_OF_DATA, 0
+        if following is not None and self._left > 0 and "pipelining" in self._offered:
+            self._announced = following()
+            if self._announced is not None and not transaction.missing_extensions(
+                self._announced, self._offered
+            ):
+                tail = b"".join((tail, *transaction.envelope(self._announced, self._offered), b"DATA\r\n"))
+                replies, self._envelope_is_out = 3, True
+        wire.write(b"".join((*parts, tail)), replies)
+        return await wire.sent(by)
 
 
-def _opportunistic_tls() -> ssl.SSLContext:
-    # Names in MX records are not authenticated themselves; verifying would only turn encrypted mail into
-    # mail in the clear.
-    context = ssl.create_default_context()
-    context.check_hostname = False
-    context.verify_mode = ssl.CERT_NONE
-    return context
+def _refusal(place: Place, phase: SmtpPhase, reply: Reply) -> SmtpReply:
+    if reply.kind in (4, 5):
+        return place.refusal(phase, reply.code, reply.text)
+    kind = FailureKind.FAILURE_KIND_PROTOCOL_ERROR
+    return place.failure(phase, kind, f"unexpected reply: {reply.code} {reply.text}")

@@ -39,17 +39,11 @@ class Settler:
         self._batches.add((attempt, Settlement(attempt.claimed, due_ms, told)))
 
     async def _settle(self, batch: list[tuple[Attempt, Settlement]]) -> None:
-        by_shard: dict[int, list[tuple[Attempt, Settlement]]] = {}
-        for entry in batch:
-            by_shard.setdefault(entry[0].claimed.shard, []).append(entry)
-        await asyncio.gather(*(self._settle_shard(shard, part) for shard, part in by_shard.items()))
-
-    async def _settle_shard(self, shard: int, batch: list[tuple[Attempt, Settlement]]) -> None:
         """Repeated until the store answers: the fence makes that safe."""
         settlements = [settlement for _, settlement in batch]
         while True:
             try:
-                results = await self._queue.settle(shard, settlements)
+                results = await self._queue.settle(settlements)
                 break
             except RedisError as error:
                 _log.warning("store_away", error=type(error).__name__)

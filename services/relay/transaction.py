@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from emta.bounce.v1.smtp_reply_pb2 import SmtpReply
@@ -64,32 +64,30 @@ def missing_extensions(transaction: Transaction, offered: Collection[str]) -> li
     return [name for name, needed in needs.items() if needed and name.lower() not in offered]
 
 
-def mail_arguments(transaction: Transaction, offered: Collection[str]) -> list[bytes]:
-    """Give the arguments of MAIL: the path, and the parameters of the offered extensions.
+def envelope(transaction: Transaction, offered: Collection[str]) -> tuple[bytes, bytes]:
+    """Give the MAIL and the RCPT command, with the parameters of the offered extensions.
 
     SIZE is RFC 1870, BODY is RFC 6152, SMTPUTF8 is RFC 6531. An oversized message is offered all the
     same: the receiver's own refusal says more than its limit does.
     """
-    arguments = [b"FROM:<" + transaction.mail_from.encode() + b">"]
+    mail = b"MAIL FROM:<%b>" % transaction.mail_from.encode()
     if "size" in offered:
-        arguments.append(b"SIZE=%d" % (len(transaction.signature) + len(transaction.content)))
+        mail += b" SIZE=%d" % (len(transaction.signature) + len(transaction.content))
     if transaction.needs_8bitmime:
-        arguments.append(b"BODY=8BITMIME")
+        mail += b" BODY=8BITMIME"
     if transaction.needs_smtputf8:
-        arguments.append(b"SMTPUTF8")
-    return arguments
+        mail += b" SMTPUTF8"
+    return mail + b"\r\n", b"RCPT TO:<%b>\r\n" % transaction.rcpt_to.encode()
 
 
-def rcpt_arguments(transaction: Transaction) -> list[bytes]:
-    """Give the arguments of RCPT."""
-    return [b"TO:<" + transaction.rcpt_to.encode() + b">"]
+def stuffed(transaction: Transaction) -> list[bytes]:
+    """Give what follows DATA, up to the final dot: no line begins with a lone dot (RFC 5321 section 4.5.2).
 
-
-def wire_chunks(content: bytes, size: int) -> Iterator[bytes]:
-    """Give what follows DATA: dots stuffed (RFC 5321 section 4.5.2), the final dot in the last chunk."""
-    stuffed = content.replace(b"\r\n.", b"\r\n..")
-    if stuffed.startswith(b"."):
-        stuffed = b"." + stuffed
-    wire = stuffed + END_OF_DATA
-    for start in range(0, len(wire), size):
-        yield wire[start : start + size]
+    The signature never does; the content is copied only where one of its lines does.
+    """
+    content = transaction.content
+    if b"\r\n." in content:
+        content = content.replace(b"\r\n.", b"\r\n..")
+    if content.startswith(b"."):
+        content = b"." + content
+    return [transaction.signature, content]

@@ -76,6 +76,19 @@ class Settlement:
     outcomes: Sequence[RecordOutcomesItem]
 
 
+@dataclass(frozen=True, slots=True)
+class Reported:
+    """Entries of a shard's outbox that were reported: their names, and how many outcomes they held.
+
+    Those to report `again` wait for something, those `refused` are kept for people to look at.
+    """
+
+    entries: Sequence[str]
+    outcomes: int
+    again: Sequence[RecordOutcomesItem] = ()
+    refused: Sequence[RecordOutcomesItem] = ()
+
+
 @dataclass(frozen=True)
 class Appetite:
     """What a Relay can take now.
@@ -97,6 +110,16 @@ class Claim:
 
     messages: list[Claimed]
     next_look_ms: int | None
+
+
+class _Part:
+    """What a batch has for one shard."""
+
+    def __init__(self, shard: int, batch: Sequence[Accepting], packed: Sequence[Packed]) -> None:
+        self.shard = shard
+        self.batch = batch
+        self.packed = packed
+        self.dictionaries = {body.dictionary for body in packed if body.dictionary}
 
 
 class Queue:
@@ -125,46 +148,61 @@ class Queue:
         """Shard of a message: the same for ever."""
         return zlib.crc32(message_id.encode()) % self.shards
 
-    async def accept(self, shard: int, batch: Sequence[Accepting], now_ms: int) -> list[bytes]:
-        """Queue messages of a shard; on disk when it returns.
+    async def accept(self, batch: Sequence[Accepting], now_ms: int) -> list[bytes]:
+        """Queue messages; they are on disk when it returns.
 
         Gives per message the serialized Acceptance of an earlier call, or b"" when this is the first.
-        Raises RESOURCE_EXHAUSTED OUTBOX_FULL.
+        Raises RESOURCE_EXHAUSTED OUTBOX_FULL; what was in other shards is queued then, and known when it
+        is submitted again.
         """
+        by_shard = _by_shard(self.shard_of(item.submission.id) for item in batch)
         packed = [self._pack(item.submission) for item in batch]
-        dictionaries = {
+        parts = [
+            _Part(shard, [batch[n] for n in numbers], [packed[n] for n in numbers])
+            for shard, numbers in by_shard.items()
+        ]
+        contents = {
             body.dictionary: self._bodies.content_of(body.dictionary) for body in packed if body.dictionary
         }
-        answer = await self._accept(shard, batch, packed, dictionaries, now_ms)
-        if answer == _MISSING_DICTIONARY:
-            # It went with the last message that used it. Nothing was taken: once more, with its content.
-            self._dictionaries.difference_update((shard, name) for name in dictionaries)
-            answer = await self._accept(shard, batch, packed, dictionaries, now_ms)
-        if answer == _OUTBOX_FULL:
-            raise Problem(
-                grpc.StatusCode.RESOURCE_EXHAUSTED,
-                "OUTBOX_FULL",
-                "Feedback has not taken what happened so far; delivery goes on, nothing more is accepted",
-                retry_after=5.0,
-            )
-        return list(answer)
+        firsts = [b""] * len(batch)
+        for numbers, answers in zip(
+            by_shard.values(), await self._accept_parts(parts, contents, now_ms), strict=True
+        ):
+            for number, first in zip(numbers, answers, strict=True):
+                firsts[number] = first
+        return firsts
 
     def _pack(self, submission: Submission) -> Packed:
         return self._bodies.pack(submission.tenant, submission.message.delivery_id, submission.content)
 
-    async def _accept(
-        self,
-        shard: int,
-        batch: Sequence[Accepting],
-        packed: Sequence[Packed],
-        dictionaries: Mapping[bytes, bytes],
-        now_ms: int,
-    ) -> Any:
+    async def _accept_parts(
+        self, parts: Sequence[_Part], contents: Mapping[bytes, bytes], now_ms: int
+    ) -> list[list[bytes]]:
+        answers = await _accept.each(self._store, [self._acceptance(p, contents, now_ms) for p in parts])
+        for number, part in enumerate(parts):
+            if answers[number] == _MISSING_DICTIONARY:
+                # It went with the last message that used it, and nothing was taken: once more, with it.
+                self._dictionaries.difference_update((part.shard, name) for name in contents)
+                key, args = self._acceptance(part, contents, now_ms)
+                answers[number] = await _accept(self._store, [key], args)
+            if answers[number] == _OUTBOX_FULL:
+                raise Problem(
+                    grpc.StatusCode.RESOURCE_EXHAUSTED,
+                    "OUTBOX_FULL",
+                    "Feedback has not taken what happened so far; delivery goes on, accepting does not",
+                    retry_after=5.0,
+                )
+            self._dictionaries.update((part.shard, name) for name in part.dictionaries)
+        return answers
+
+    def _acceptance(
+        self, part: _Part, contents: Mapping[bytes, bytes], now_ms: int
+    ) -> tuple[str, list[Value]]:
         args: list[Value] = [now_ms // _PERIOD_MS, _PERIODS_KEPT * _PERIOD_MS // 1000, self._outbox_max]
-        args.append(len(dictionaries))
-        for name, content in dictionaries.items():
-            args += [name, b"" if (shard, name) in self._dictionaries else content]
-        for item, body in zip(batch, packed, strict=True):
+        args.append(len(part.dictionaries))
+        for name in part.dictionaries:
+            args += [name, b"" if (part.shard, name) in self._dictionaries else contents[name]]
+        for item, body in zip(part.batch, part.packed, strict=True):
             submission = item.submission
             digest = hashlib.blake2b(submission.id.encode(), digest_size=16).digest()
             args += [
@@ -177,31 +215,26 @@ class Queue:
                 body.dictionary,
                 _framed((item.outcome,)),
             ]
-        answer = await _accept(self._store, [_prefix(shard)], args)
-        if isinstance(answer, list):
-            self._dictionaries.update((shard, name) for name in dictionaries)
-        return answer
+        return _prefix(part.shard), args
 
-    async def claim(self, shard: int, now_ms: int, leased_until_ms: int, appetite: Appetite) -> Claim:
-        """Lease messages that are due."""
-        args: list[Value] = [
-            now_ms,
-            leased_until_ms,
-            appetite.messages,
-            appetite.octets,
-            appetite.of_a_domain,
-            int(appetite.suspect),
-        ]
-        for domain, most in appetite.exceptions.items():
-            args += [domain, most]
-        next_look, fence, flat = await _claim(self._store, [_prefix(shard)], args)
-        messages = []
-        for at in range(0, len(flat), 4):
-            claimed = await self._claimed(shard, flat[at : at + 4])
-            if claimed is not None:
-                claimed.fence, claimed.leased_until_ms = b"%d" % fence, leased_until_ms
-                messages.append(claimed)
-        return Claim(messages, int(float(next_look)) if next_look else None)
+    async def claim(
+        self, shards: Sequence[int], now_ms: int, leased_until_ms: int, appetite: Appetite
+    ) -> Claim:
+        """Lease messages of some shards that are due; each gives its part of what is wanted."""
+        args = _wanted(appetite, len(shards))
+        answers = await _claim.each(
+            self._store, [(_prefix(shard), [now_ms, leased_until_ms, *args]) for shard in shards]
+        )
+        messages, looks = [], []
+        for shard, (next_look, fence, flat) in zip(shards, answers, strict=True):
+            if next_look:
+                looks.append(int(float(next_look)))
+            for at in range(0, len(flat), 4):
+                claimed = await self._claimed(shard, flat[at : at + 4])
+                if claimed is not None:
+                    claimed.fence, claimed.leased_until_ms = b"%d" % fence, leased_until_ms
+                    messages.append(claimed)
+        return Claim(messages, min(looks, default=None))
 
     async def _claimed(self, shard: int, row: Sequence[Any]) -> Claimed | None:
         number, crashes, packed, progress = row
@@ -230,67 +263,101 @@ class Queue:
         if content:
             self._bodies.learn(content)
 
-    async def renew(self, claimed: Iterable[Claimed], leased_until_ms: int) -> list[Claimed]:
+    async def renew(self, claimed: Sequence[Claimed], leased_until_ms: int) -> list[Claimed]:
         """Prolong leases; gives those that are another's by now."""
-        by_shard: dict[int, list[Claimed]] = {}
-        for message in claimed:
-            by_shard.setdefault(message.shard, []).append(message)
-        lost = []
-        for shard, messages in by_shard.items():
+        calls: list[tuple[str, list[Value]]] = []
+        by_shard = _by_shard(message.shard for message in claimed)
+        for shard, numbers in by_shard.items():
             args: list[Value] = [leased_until_ms]
-            for message in messages:
-                args += [message.number, message.fence]
-            held = await _renew(self._store, [_prefix(shard)], args)
-            for message, is_ours in zip(messages, held, strict=True):
+            for number in numbers:
+                args += [claimed[number].number, claimed[number].fence]
+            calls.append((_prefix(shard), args))
+        lost = []
+        for numbers, answers in zip(by_shard.values(), await _renew.each(self._store, calls), strict=True):
+            for number, is_ours in zip(numbers, answers, strict=True):
                 if is_ours:
-                    message.leased_until_ms = leased_until_ms
+                    claimed[number].leased_until_ms = leased_until_ms
                 else:
-                    lost.append(message)
+                    lost.append(claimed[number])
         return lost
 
-    async def settle(self, shard: int, settlements: Sequence[Settlement]) -> list[bool]:
-        """End leases of a shard; gives per message whether the lease was still ours."""
-        args: list[Value] = []
-        for settlement in settlements:
-            claimed, due_ms = settlement.claimed, settlement.due_ms
-            args += [
-                claimed.number,
-                claimed.fence,
-                "" if due_ms is None else due_ms,
-                claimed.domain,
-                claimed.dictionary,
-                b"" if due_ms is None else record.pack_progress(claimed),
-                len(settlement.outcomes),
-                _framed(settlement.outcomes),
-            ]
-        return [bool(done) for done in await _settle(self._store, [_prefix(shard)], args)]
+    async def settle(self, settlements: Sequence[Settlement]) -> list[bool]:
+        """End leases; gives per message whether the lease was still ours. Safe to repeat."""
+        by_shard = _by_shard(settlement.claimed.shard for settlement in settlements)
+        calls = [
+            (_prefix(shard), [arg for number in numbers for arg in _end(settlements[number])])
+            for shard, numbers in by_shard.items()
+        ]
+        ours = [False] * len(settlements)
+        for numbers, answers in zip(by_shard.values(), await _settle.each(self._store, calls), strict=True):
+            for number, was_ours in zip(numbers, answers, strict=True):
+                ours[number] = bool(was_ours)
+        return ours
 
     async def own(self, shard: int, relay: str, now_ms: int, until_ms: int | None) -> bool:
         """Become or stay the owner of a shard until a time, or (None) end that; says whether we own it."""
         args: list[Value] = [relay, now_ms, "" if until_ms is None else until_ms]
         return bool(await _own(self._store, [_prefix(shard)], args))
 
-    async def outbox(self, shard: int, count: int) -> list[tuple[str, bytes]]:
-        """Give the oldest entries: their names, and their outcomes as a serialized RecordOutcomesRequest
-        that has nothing but items."""
-        found: Any = await self._store.xrange(f"{_prefix(shard)}outbox", "-", "+", count)
-        return [(name.decode(), fields[b"items"]) for name, fields in found]
+    async def outbox(self, shards: Sequence[int], count: int) -> dict[int, list[tuple[str, bytes]]]:
+        """Give the oldest entries of some shards, `count` at most of each: their names, and their outcomes
+        as a serialized RecordOutcomesRequest that has nothing but items."""
+        async with self._store.pipeline(transaction=False) as pipeline:
+            for shard in shards:
+                pipeline.xrange(f"{_prefix(shard)}outbox", "-", "+", count)
+            found: Any = await pipeline.execute()
+        return {
+            shard: [(name.decode(), fields[b"items"]) for name, fields in entries]
+            for shard, entries in zip(shards, found, strict=True)
+        }
 
-    async def acknowledge(
-        self, shard: int, entries: Sequence[str], outcomes: int, again: Sequence[RecordOutcomesItem] = ()
-    ) -> None:
-        """Drop entries that hold `outcomes` in all; those to report `again` go to the end of the outbox."""
-        key = f"{_prefix(shard)}outbox"
-        async with self._store.pipeline(transaction=True) as pipeline:
-            pipeline.xdel(key, *entries)
-            if again:
-                pipeline.xadd(key, {"items": _framed(again)})
-            pipeline.decrby(f"{key}_size", outcomes - len(again))
+    async def acknowledge(self, reported: Mapping[int, Reported]) -> None:
+        """Drop what Feedback has, by shard; what is to be reported again goes to the end of its outbox."""
+        async with self._store.pipeline(transaction=False) as pipeline:
+            for shard, part in reported.items():
+                key = f"{_prefix(shard)}outbox"
+                if part.again:
+                    pipeline.xadd(key, {"items": _framed(part.again)})
+                if part.refused:
+                    pipeline.xadd(f"{_prefix(shard)}dead", {"items": _framed(part.refused)})
+                pipeline.xdel(key, *part.entries)
+                pipeline.decrby(f"{key}_size", part.outcomes - len(part.again))
             await pipeline.execute()
 
-    async def bury(self, shard: int, items: Sequence[RecordOutcomesItem]) -> None:
-        """Keep outcomes that Feedback refuses for good, for people to look at."""
-        await self._store.xadd(f"{_prefix(shard)}dead", {"items": _framed(items)})
+
+def _wanted(appetite: Appetite, shards: int) -> list[Value]:
+    """What each of some shards is asked for: its part, and of everything at least one."""
+    args: list[Value] = [
+        -(-appetite.messages // shards),
+        -(-appetite.octets // shards),
+        max(1, appetite.of_a_domain // shards),
+        int(appetite.suspect),
+    ]
+    for domain, most in appetite.exceptions.items():
+        args += [domain, -(-most // shards)]
+    return args
+
+
+def _end(settlement: Settlement) -> list[Value]:
+    claimed, due_ms = settlement.claimed, settlement.due_ms
+    return [
+        claimed.number,
+        claimed.fence,
+        "" if due_ms is None else due_ms,
+        claimed.domain,
+        claimed.dictionary,
+        b"" if due_ms is None else record.pack_progress(claimed),
+        len(settlement.outcomes),
+        _framed(settlement.outcomes),
+    ]
+
+
+def _by_shard(shards: Iterable[int]) -> dict[int, list[int]]:
+    """Give, by shard, the positions of what belongs to it."""
+    positions: dict[int, list[int]] = {}
+    for position, shard in enumerate(shards):
+        positions.setdefault(shard, []).append(position)
+    return positions
 
 
 def _framed(outcomes: Sequence[RecordOutcomesItem]) -> bytes:

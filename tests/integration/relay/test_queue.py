@@ -13,7 +13,7 @@ from emta.feedback.v1.feedback_service_pb2 import RecordOutcomesItem, RecordOutc
 from emta.problems import Problem
 from emta.relay.v1.message_pb2 import Acceptance, Message
 from services.relay import submission
-from services.relay.store.queue import Accepting, Appetite, Queue, Settlement
+from services.relay.store.queue import Accepting, Appetite, Queue, Reported, Settlement
 from services.relay.store.record import Claimed
 from services.relay.submission import Submission
 from tests.support.clock import START_MS
@@ -47,16 +47,16 @@ def queue(store: Redis) -> Queue:
 
 async def accept(queue: Queue, *submissions: Submission, now_ms: int = START_MS) -> list[bytes]:
     batch = [Accepting(item, "", told(f"{item.message.message_id}/1")) for item in submissions]
-    return await queue.accept(0, batch, now_ms)
+    return await queue.accept(batch, now_ms)
 
 
 async def claim(queue: Queue, now_ms: int = START_MS, appetite: Appetite = HUNGRY) -> list[Claimed]:
-    return (await queue.claim(0, now_ms, now_ms + LEASE_MS, appetite)).messages
+    return (await queue.claim([0], now_ms, now_ms + LEASE_MS, appetite)).messages
 
 
 async def outcomes(queue: Queue) -> list[str]:
     request = RecordOutcomesRequest()
-    for _, items in await queue.outbox(0, 100):
+    for _, items in (await queue.outbox([0], 100))[0]:
         request.MergeFromString(items)
     return [item.producer_key for item in request.items]
 
@@ -73,7 +73,7 @@ async def test_a_message_accepted_again_gets_the_first_answer_also_when_it_is_fi
 
     while_queued = await accept(queue, submitted(now_ms=START_MS + 1))
     (claimed,) = await claim(queue)
-    await queue.settle(0, [Settlement(claimed, None, [told("m1/2")])])
+    await queue.settle([Settlement(claimed, None, [told("m1/2")])])
     when_finished = await accept(queue, submitted(now_ms=START_MS + 2))
 
     for (answer,) in (while_queued, when_finished):
@@ -127,8 +127,8 @@ async def test_the_fence_keeps_a_stale_owner_out(queue: Queue) -> None:
     (stale,) = await claim(queue)
     (owner,) = await claim(queue, START_MS + LEASE_MS)
 
-    assert await queue.settle(0, [Settlement(stale, None, [told("stale")])]) == [False]
-    assert await queue.settle(0, [Settlement(owner, None, [told("owner")])]) == [True]
+    assert await queue.settle([Settlement(stale, None, [told("stale")])]) == [False]
+    assert await queue.settle([Settlement(owner, None, [told("owner")])]) == [True]
     assert await outcomes(queue) == ["m1/1", "owner"]
 
 
@@ -137,8 +137,8 @@ async def test_a_settlement_that_is_repeated_has_one_effect_on_a_finished_messag
     (claimed,) = await claim(queue)
     settlement = Settlement(claimed, None, [told("m1/2")])
 
-    assert await queue.settle(0, [settlement]) == [True]
-    assert await queue.settle(0, [settlement]) == [False]
+    assert await queue.settle([settlement]) == [True]
+    assert await queue.settle([settlement]) == [False]
     assert await outcomes(queue) == ["m1/1", "m1/2"]
 
 
@@ -167,9 +167,9 @@ async def test_a_message_that_is_due_again_keeps_what_was_learned(queue: Queue) 
     (claimed,) = await claim(queue)
     claimed.failed_attempts, claimed.sequence = 1, 2
 
-    await queue.settle(0, [Settlement(claimed, START_MS + 5_000, [])])
+    await queue.settle([Settlement(claimed, START_MS + 5_000, [])])
 
-    look = await queue.claim(0, START_MS + 4_999, START_MS, HUNGRY)
+    look = await queue.claim([0], START_MS + 4_999, START_MS, HUNGRY)
     assert (look.messages, look.next_look_ms) == ([], START_MS + 5_000)
     (again,) = await claim(queue, START_MS + 5_000)
     assert (again.failed_attempts, again.sequence) == (1, 2)
@@ -223,7 +223,7 @@ async def test_a_suspect_that_was_settled_is_one_no_more(queue: Queue) -> None:
         now_ms += LEASE_MS
     (suspect,) = await claim(queue, now_ms)
 
-    await queue.settle(0, [Settlement(suspect, now_ms, [])])
+    await queue.settle([Settlement(suspect, now_ms, [])])
 
     (again,) = await claim(queue, now_ms, dataclasses.replace(HUNGRY, suspect=False))
     assert again.crashes == 0
@@ -235,10 +235,10 @@ async def test_nothing_of_a_finished_message_stays_but_its_answer(queue: Queue, 
     assert any(b":dictionary:" in name for name in await store.keys("*"))
     claimed = await claim(queue)
     claimed[0].sequence = 2
-    await queue.settle(0, [Settlement(claimed[0], START_MS, [])])
+    await queue.settle([Settlement(claimed[0], START_MS, [])])
     again = await claim(queue)
 
-    await queue.settle(0, [Settlement(message, None, []) for message in claimed[1:] + again])
+    await queue.settle([Settlement(message, None, []) for message in claimed[1:] + again])
 
     names = {name.split(b":")[2] for name in await store.keys("relay:{s00}:*")}
     assert names == {b"known", b"outbox", b"outbox_size", b"number", b"fence"}
@@ -284,7 +284,7 @@ async def test_a_dictionary_that_went_with_its_last_message_comes_back(queue: Qu
         await accept(queue, *given)
         claimed = await claim(queue)
         assert [message.content for message in claimed] == [item.content for item in given]
-        await queue.settle(0, [Settlement(message, None, []) for message in claimed])
+        await queue.settle([Settlement(message, None, []) for message in claimed])
 
 
 async def test_a_content_that_was_damaged_in_the_store_is_told_apart(queue: Queue, store: Redis) -> None:
@@ -306,21 +306,21 @@ async def test_a_full_outbox_refuses_messages_and_settles_all_the_same(store: Re
     with pytest.raises(Problem) as caught:
         await accept(queue, submitted("m3"))
     one, other = await claim(queue)
-    assert await queue.settle(0, [Settlement(one, None, [told("m1/2")])]) == [True]
-    assert await queue.settle(0, [Settlement(other, None, [told("m2/2")])]) == [True]
+    assert await queue.settle([Settlement(one, None, [told("m1/2")])]) == [True]
+    assert await queue.settle([Settlement(other, None, [told("m2/2")])]) == [True]
 
     assert (caught.value.reason, caught.value.retry_after) == ("OUTBOX_FULL", 5.0)
-    entries = await queue.outbox(0, 10)
-    await queue.acknowledge(0, [name for name, _ in entries], 4)
+    entries = (await queue.outbox([0], 10))[0]
+    await queue.acknowledge({0: Reported([name for name, _ in entries], 4)})
     assert await accept(queue, submitted("m3")) == [b""]
 
 
 async def test_outcomes_that_wait_go_behind_the_others(queue: Queue, store: Redis) -> None:
     await accept(queue, submitted("m1"))
     await accept(queue, submitted("m2"))
-    (first, _), _ = await queue.outbox(0, 10)
+    (first, _), _ = (await queue.outbox([0], 10))[0]
 
-    await queue.acknowledge(0, [first], 1, again=[told("m1/1")])
+    await queue.acknowledge({0: Reported([first], 1, again=[told("m1/1")])})
 
     assert await outcomes(queue) == ["m2/1", "m1/1"]
     assert await store.get("relay:{s00}:outbox_size") == b"2"

@@ -10,7 +10,7 @@ from demo.receiver.certificate import server_context
 from emta.bounce.v1.smtp_reply_pb2 import FailureKind as Kind
 from emta.bounce.v1.smtp_reply_pb2 import SmtpPhase as Phase
 from emta.bounce.v1.smtp_reply_pb2 import SmtpReply
-from services.relay.session import Delivered, Refused, Timeouts, Transaction, Unknown
+from services.relay.session import Delivered, Refused, Transaction, Unknown
 from tests.integration.relay.scripted_server import EHLO_STARTTLS, HANGS_UP, SILENCE, Reply, ScriptedServer
 from tests.integration.relay.scripted_world import (
     ADDRESS,
@@ -18,6 +18,7 @@ from tests.integration.relay.scripted_world import (
     DOMAIN,
     HASTY,
     HUGE,
+    IMPATIENT,
     MESSAGE,
     World,
 )
@@ -74,7 +75,7 @@ async def test_any_2xx_at_the_dot_is_a_delivery(world: World, code: bytes) -> No
 
 async def test_smtputf8_and_8bitmime_are_asked_for(world: World) -> None:
     server = await world.script()
-    needy = Transaction("jörg@emta.example", f"δοκιμή@{DOMAIN}", "Grüße\r\n".encode(), True, True)
+    needy = Transaction("jörg@emta.example", f"δοκιμή@{DOMAIN}", b"", "Grüße\r\n".encode(), True, True)
     assert isinstance(await (await world.open()).send(needy), Delivered)
     assert server.lines[1:3] == [
         "MAIL FROM:<jörg@emta.example> SIZE=9 BODY=8BITMIME SMTPUTF8".encode(),
@@ -84,7 +85,7 @@ async def test_smtputf8_and_8bitmime_are_asked_for(world: World) -> None:
 
 async def test_odd_addresses_are_not_rewritten(world: World) -> None:
     server = await world.script()
-    odd = Transaction("", f'"a b\\"@>c"@{DOMAIN}', CONTENT, False, False)
+    odd = Transaction("", f'"a b\\"@>c"@{DOMAIN}', b"", CONTENT, False, False)
     await (await world.open()).send(odd)
     assert server.lines[1].startswith(b"MAIL FROM:<> ")
     assert server.lines[2] == f'RCPT TO:<"a b\\"@>c"@{DOMAIN}>'.encode()
@@ -93,7 +94,7 @@ async def test_odd_addresses_are_not_rewritten(world: World) -> None:
 async def test_a_missing_extension_is_a_refusal_of_that_message_only(world: World) -> None:
     server = await world.script(EHLO=b"250 mx.test\r\n")
     session = await world.open()
-    result = await session.send(Transaction("a@b.example", f"to@{DOMAIN}", b"\xff\r\n", True, False))
+    result = await session.send(Transaction("a@b.example", f"to@{DOMAIN}", b"", b"\xff\r\n", True, False))
     assert isinstance(result, Refused)
     assert (result.reply.phase, result.reply.failure) == (
         Phase.SMTP_PHASE_MAIL,
@@ -258,7 +259,7 @@ async def test_content_that_did_not_get_out_is_never_unknown(
         replies["EHLO"] = EHLO_STARTTLS
     server = ScriptedServer(replies, tls=server_context([DOMAIN]), reads_content=False)
     await world.site(server)
-    session = await world.open(world.connector(timeouts=Timeouts(5, 5, 5, data=1, dot=1)))
+    session = await world.open(world.connector(timeouts=IMPATIENT))
     result = await session.send(HUGE)
     assert isinstance(result, Refused)
     assert (result.reply.code, result.reply.failure) == (code, kind)

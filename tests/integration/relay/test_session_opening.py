@@ -196,7 +196,7 @@ async def test_what_is_injected_before_the_handshake_is_not_read_after_it(world:
     )
     await world.site(server)
     session = await world.open()
-    result = await session.send(Transaction("a@b.example", f"to@{DOMAIN}", b"x\r\n", False, True))
+    result = await session.send(Transaction("a@b.example", f"to@{DOMAIN}", b"", b"x\r\n", False, True))
     assert isinstance(result, Refused)
     assert result.reply.failure == Kind.FAILURE_KIND_EXTENSION_MISSING
     assert result.reply.tls_version == "TLSv1.3"
@@ -210,7 +210,6 @@ async def test_the_demo_receiver_gets_what_was_sent(clock: ManualClock) -> None:
             [receiver.dns_address], clock, timeout_seconds=5, ehlo_name="relay.emta.example"
         )
         connector = Connector(
-            resolver,
             Networks(["127.0.0.0/8"]),
             ehlo_name="relay.emta.example",
             port=receiver.smtp_port,
@@ -218,9 +217,9 @@ async def test_the_demo_receiver_gets_what_was_sent(clock: ManualClock) -> None:
             starttls=True,
             messages_per_connection=10,
         )
-        session = await connector.open("new.example")
+        session = await connector.open(await resolver.route("new.example"))
         for _ in range(3):
-            message = Transaction("from@emta.example", "ok@new.example", CONTENT, False, False)
+            message = Transaction("from@emta.example", "ok@new.example", b"", CONTENT, False, False)
             assert isinstance(await session.send(message), Delivered)
         await session.close()
         accepted = receiver.journal.accepted("ok@new.example")
