@@ -155,7 +155,10 @@ def _line(result: Result) -> str:
 
 def _table(results: list[Result]) -> str:
     width = max((len(result.what) for result in results), default=4)
-    lines = ["", f"{'row':<4} {'what':<{width}} {'accepted':>8} {'lost':>5} {'dup':>5} {'recovery':>9}  result"]
+    lines = [
+        "",
+        f"{'row':<4} {'what':<{width}} {'accepted':>8} {'lost':>5} {'dup':>5} {'recovery':>9}  result",
+    ]
     for r in results:
         figures = f"{r.accepted:>8} {r.lost:>5} {r.duplicates:>5} {r.recovery_s:>7.1f} s"
         lines.append(f"{r.row:<4} {r.what:<{width}} {figures if not r.skipped else '':>30}  {_verdict(r)}")

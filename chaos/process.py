@@ -49,6 +49,12 @@ class Process:
         """Whether it has not ended."""
         return self._process.returncode is None
 
+    @property
+    def resident_bytes(self) -> int:
+        """Memory in use (Linux)."""
+        pages = Path(f"/proc/{self.pid}/statm").read_text().split()[1]
+        return int(pages) * os.sysconf("SC_PAGESIZE")
+
     def send(self, number: signal.Signals) -> None:
         """Send a signal."""
         if self.running:

@@ -44,8 +44,8 @@ class Proxy:
         self.on_reply: Callable[[], None] = lambda: None
         self._host, self._port = host, port
         self._fault = Fault.NONE
-        self._flowing = asyncio.Event()
-        self._flowing.set()
+        self.flowing = asyncio.Event()  # not set: a blackhole
+        self.flowing.set()
         self._listener: asyncio.Server | None = None
         self._links: set[_Link] = set()
 
@@ -87,9 +87,9 @@ class Proxy:
         """Begin a fault, in place of the one before."""
         before, self._fault = self._fault, fault
         if fault is Fault.BLACKHOLE:
-            self._flowing.clear()
+            self.flowing.clear()
         else:
-            self._flowing.set()
+            self.flowing.set()
         if fault is Fault.REFUSE and self._listener is not None:
             self._listener.close()
             self._listener = None
@@ -132,7 +132,7 @@ class Proxy:
             await asyncio.sleep(self.latency_seconds)
         if self.bytes_per_second is not None:
             await asyncio.sleep(len(data) / self.bytes_per_second)
-        await self._flowing.wait()
+        await self.flowing.wait()
         if is_reply:
             if self._fault is Fault.DROP_REPLIES:
                 return False
@@ -155,6 +155,7 @@ class _Link:
         self._proxy = proxy
 
     async def run(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await self._proxy.flowing.wait()
         kind, _, path = self._proxy.upstream.partition(":")
         if kind == "unix":
             upstream_reader, self.upstream = await asyncio.open_unix_connection(path)

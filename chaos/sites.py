@@ -4,7 +4,8 @@ They live in the process of the suite, which nobody kills. A message is journall
 the answer goes out: what stands in the journal, the receiver has.
 
 The local part of a recipient is the message's id, and its first word says how it is treated: "ok" is
-accepted, "busy" is refused once with a 4xx answer and then accepted, "unknown" does not exist.
+accepted, "busy" is refused once with a 4xx answer and then accepted, "later" is refused until `released`,
+"unknown" does not exist.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from __future__ import annotations
 import asyncio
 import random
 import time
+from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
 from types import TracebackType
@@ -67,6 +69,8 @@ class Sites:
         # The transactions that were past the dot when their connection was cut, with the time of the cut.
         self.cut: list[tuple[Delivery, float]] = []
         self.begun: list[tuple[float, str]] = []  # every MAIL: its time, and the Relay's name in EHLO
+        self.refusals: Counter[str] = Counter()  # by the kind of recipient
+        self.released = False
         self.port = 0
         self._refused_once: set[str] = set()
         self._listeners: list[asyncio.Server] = []
@@ -148,12 +152,18 @@ class Sites:
     def refuses(self, message_id: str) -> str:
         """The refusal of a recipient, "" where there is none."""
         kind = message_id.partition("-")[0]
-        if kind == "unknown":
-            return "550 5.1.1 User unknown"
-        if kind == "busy" and message_id not in self._refused_once:
-            self._refused_once.add(message_id)
-            return "451 4.3.2 Busy, come back in a moment"
-        return ""
+        match kind:
+            case "unknown":
+                refusal = "550 5.1.1 User unknown"
+            case "busy" if message_id not in self._refused_once:
+                self._refused_once.add(message_id)
+                refusal = "451 4.3.2 Busy, come back in a moment"
+            case "later" if not self.released:
+                refusal = "451 4.3.2 Come back later"
+            case _:
+                return ""
+        self.refusals[kind] += 1
+        return refusal
 
 
 class _Session:

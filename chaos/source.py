@@ -58,6 +58,7 @@ class Source:
         self.refused: dict[str, str] = {}  # for good, by reason
         self.errors: Counter[str] = Counter()
         self.seconds: list[float] = []  # from each call to its answer
+        self.without_delay = 0  # RESOURCE_EXHAUSTED that did not say when to come again
         self.duplicates = 0  # messages that the Relay said it had already
         self._domains = domains
         self._channel = connect(relay)
@@ -131,7 +132,7 @@ class Source:
             try:
                 results = await self.call(left)
             except Problem as problem:
-                self.errors[f"{problem.code.name} {problem.reason}"] += 1
+                self._note(problem)
                 await asyncio.sleep(problem.retry_after or _PAUSE_SECONDS)
                 continue
             self.seconds.append(time.monotonic() - began)
@@ -162,7 +163,12 @@ class Source:
             return False
         problem = Problem.from_status(result.error)
         if problem.code in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.RESOURCE_EXHAUSTED):
-            self.errors[f"{problem.code.name} {problem.reason}"] += 1
+            self._note(problem)
             return True
         self.refused[result.message_id] = problem.reason
         return False
+
+    def _note(self, problem: Problem) -> None:
+        self.errors[f"{problem.code.name} {problem.reason}"] += 1
+        if problem.code is grpc.StatusCode.RESOURCE_EXHAUSTED and problem.retry_after is None:
+            self.without_delay += 1

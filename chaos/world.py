@@ -15,6 +15,7 @@ from chaos.proxy import Proxy
 from chaos.sites import Delivery, Sites
 from chaos.source import DELIVERY, RATE, Source
 from chaos.valkey import Valkey
+from chaos.waiting import until
 from demo.machine import SENDER_DOMAIN
 from emta.client import Client
 from services.signer.keygen import make_key
@@ -80,9 +81,7 @@ class World:
 
     async def until_steady(self) -> None:
         """Wait until the backlog of a fault is gone, and the load is what is at work."""
-        deadline = time.monotonic() + _STEADY_SECONDS
-        while self.backlog > RATE / 2 and time.monotonic() < deadline:
-            await asyncio.sleep(0.05)
+        await until(lambda: self.backlog <= RATE / 2, _STEADY_SECONDS)
 
     async def quiet(self) -> None:
         """Wait until everything accepted so far has its final status."""

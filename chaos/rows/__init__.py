@@ -1,25 +1,45 @@
-"""The rows of the fault matrix (F15 and F21 are not in the suite)."""
+"""The rows of the fault matrix. F15 and F21 are not part of the suite."""
 
 from chaos.rows import (
     f01_relay_killed,
     f02_peers_killed,
     f03_store_killed,
+    f04_host_crash,
+    f05_failover,
     f06_store_cut_off,
     f07_feedback_cut_off,
     f08_signer_cut_off,
+    f09_disk_full,
+    f10_clock,
+    f11_hostile_site,
+    f12_dns,
     f13_rolling_restart,
+    f14_stuck_at_dot,
+    f16_overload,
     f17_relay_stopped,
     f18_submitted_again,
+    f19_poison,
+    f20_collector_dead,
 )
 
 ROWS = (
     f01_relay_killed.ROW,
     f02_peers_killed.ROW,
     f03_store_killed.ROW,
+    f04_host_crash.ROW,
+    f05_failover.ROW,
     f06_store_cut_off.ROW,
     f07_feedback_cut_off.ROW,
     f08_signer_cut_off.ROW,
+    f09_disk_full.ROW,
+    f10_clock.ROW,
+    f11_hostile_site.ROW,
+    f12_dns.ROW,
     f13_rolling_restart.ROW,
+    f14_stuck_at_dot.ROW,
+    f16_overload.ROW,
     f17_relay_stopped.ROW,
     f18_submitted_again.ROW,
+    f19_poison.ROW,
+    f20_collector_dead.ROW,
 )
