@@ -1,15 +1,18 @@
 """F4: the store's host crashes: what was written and not yet on disk is gone.
 
-A crash of the host cannot be had here, so its effect is made: Valkey is killed, and its append-only file is
-cut back to where it was when Valkey last answered anybody. With appendfsync always an answer leaves after
-its writes were synced, so no host may lose more than that. What lies beyond the cut is a write that was
-half on disk: the first half of what was cut off, or the beginning of a command.
+A crash of the host cannot be had here, so its effect is made. Valkey is killed right after it has written
+something that nobody has been answered yet, its answers on the way are thrown away, and its append-only
+file is cut back to where it was at the last answer that anybody got. With appendfsync always an answer
+leaves after its writes were synced, so no host may lose more than that. At the cut a write is torn: half of
+what was cut off is still there.
 """
 
 import asyncio
 import os
+import signal
 import time
 
+from chaos.proxy import Fault
 from chaos.sites import Delivery
 from chaos.trial import Row, Trial
 from chaos.world import World
@@ -18,8 +21,8 @@ _CRASHES = 3
 _TORN = b"*3\r\n$3\r\nSET\r\n$9\r\nhalf-wri"
 _RECOVERY_SECONDS = 5.0
 _WIND_DOWN_SECONDS = 1.0
-# What Valkey sent before it died is read by then.
-_LAST_ANSWERS_SECONDS = 0.1
+# Under load the next write comes within milliseconds.
+_NEXT_WRITE_SECONDS = 0.5
 
 
 async def _run(trial: Trial) -> None:
@@ -31,9 +34,7 @@ async def _run(trial: Trial) -> None:
                 trial.progress(f"crash {number + 1} of {crashes}")
                 await asyncio.sleep(trial.random.uniform(0.5, 1.5))
                 killed = time.monotonic()
-                await world.store.kill()
-                await asyncio.sleep(_LAST_ANSWERS_SECONDS)
-                cut += answered.cut_back()
+                cut += await answered.crash()
                 await world.store.start()
                 unrecorded += world.journalled(killed - _WIND_DOWN_SECONDS, time.monotonic())
             world.healed()
@@ -47,14 +48,29 @@ class _Answered:
     def __init__(self, world: World) -> None:
         self._store = world.store
         self._size = 0
-        for link in (*world.to_store, world.feedback_to_store):
+        self._links = (*world.to_store, world.feedback_to_store)
+        for link in self._links:
             link.on_reply = self._note
 
     def _note(self) -> None:
         self._size = self._store.aof.stat().st_size
 
-    def cut_back(self) -> int:
-        """Cut the file back, with a torn write at its end; gives the bytes cut off."""
+    async def crash(self) -> int:
+        """Crash in the middle of a write; gives the bytes that were lost."""
+        # This process stands still meanwhile, and with it the proxies: no answer gets through any more.
+        deadline = time.monotonic() + _NEXT_WRITE_SECONDS
+        while self._store.aof.stat().st_size == self._size and time.monotonic() < deadline:
+            pass
+        self._store.send(signal.SIGKILL)
+        for link in self._links:
+            await link.impose(Fault.RESET)
+        await self._store.kill()
+        cut = self._cut_back()
+        for link in self._links:
+            await link.heal()
+        return cut
+
+    def _cut_back(self) -> int:
         with self._store.aof.open("r+b") as file:
             file.seek(self._size)
             rest = file.read()

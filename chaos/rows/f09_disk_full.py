@@ -3,6 +3,7 @@
 import asyncio
 import os
 import subprocess
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,6 +21,7 @@ _FREE_BYTES = 24 * 1024 * 1024
 _BODY_BYTES = 20_000  # random, so that no compression makes room
 _FULL_SECONDS = 30.0
 _STAY_FULL_SECONDS = 3.0
+_WIND_DOWN_SECONDS = 1.0
 _RECOVERY_SECONDS = 10.0
 
 
@@ -37,18 +39,20 @@ async def _run(trial: Trial) -> None:
                 trial.progress("until accept refuses")
                 await until(lambda: bool(source.errors), _FULL_SECONDS)
                 trial.progress("full")
+                full = time.monotonic()
                 await asyncio.sleep(_STAY_FULL_SECONDS)
                 filler.unlink()
                 world.healed()
                 trial.progress("room again")
                 await asyncio.sleep(1)
+                unrecorded = world.journalled(full - _WIND_DOWN_SECONDS, time.monotonic())
             codes = {error.partition(" ")[0] for error in source.errors}
             trial.expect(
                 "RESOURCE_EXHAUSTED" in codes,
                 f"accept never said RESOURCE_EXHAUSTED: {dict(source.errors)}",
             )
             trial.notes.append(f"the Relay died {world.relays[0].deaths} times; {dict(source.errors)}")
-            await trial.judge(world, excused=world.past_dot(), recovery_seconds=_RECOVERY_SECONDS)
+            await trial.judge(world, excused=unrecorded, recovery_seconds=_RECOVERY_SECONDS)
 
 
 def _large(trial: Trial, world: World) -> Message:

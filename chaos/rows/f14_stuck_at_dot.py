@@ -1,6 +1,5 @@
 """F14: a Relay has to end while a receiver holds the answer to a final dot, and is killed at the end."""
 
-
 from chaos.source import message
 from chaos.trial import Row, Trial
 from chaos.waiting import until
