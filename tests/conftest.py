@@ -11,6 +11,7 @@ from redis.asyncio import Redis
 
 from services.chassis import store as stores
 from services.chassis.embedded_store import EmbeddedStore
+from tests.support import valkey
 from tests.support.clock import ManualClock
 from tests.support.debian import require_packages
 
@@ -36,6 +37,17 @@ def store_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     loop.run_until_complete(embedded.__aenter__())
     yield embedded.url
     loop.run_until_complete(embedded.__aexit__(None, None, None))
+    loop.close()
+
+
+@pytest.fixture(scope="session")
+def cluster_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """URL of a Cluster of three nodes."""
+    folder: Path = tmp_path_factory.mktemp("cluster")
+    loop = asyncio.new_event_loop()
+    running = valkey.cluster(folder)
+    yield loop.run_until_complete(running.__aenter__())
+    loop.run_until_complete(running.__aexit__(None, None, None))
     loop.close()
 
 

@@ -25,7 +25,8 @@ _OWNERS = (
     "demo",
 )
 
-_URL_SCHEMES = ("redis", "rediss", "unix", "valkey")
+_CLUSTER_SCHEMES = ("redis+cluster", "valkey+cluster", "rediss+cluster")
+_URL_SCHEMES = ("redis", "rediss", "valkey", "unix", *_CLUSTER_SCHEMES)
 
 CommaSeparated = Annotated[tuple[str, ...], NoDecode]
 
@@ -64,12 +65,19 @@ class StoreSettings(ServiceSettings):
 
     redis_url: SecretStr | None = Field(
         None,
-        description="Valkey or Redis: redis://, rediss:// or unix://. Empty: an embedded Valkey is "
+        description="Valkey or Redis: redis://, rediss:// or unix://; a Cluster: redis+cluster:// or "
+        "rediss+cluster:// with host:port of some nodes, comma-separated. Empty: an embedded Valkey is "
         "started, its data in the data folder.",
     )
     data_dir: Path = Field(Path("var"), description="Folder of the embedded store's data.")
     store_timeout_seconds: float = Field(
         2.0, gt=0, description="Longest wait for an answer of the store, seconds."
+    )
+    min_replica_acks: int = Field(
+        0,
+        ge=0,
+        description="Replicas that must have what is accepted and settled, besides the primary; while "
+        "fewer answer, nothing is accepted. A failover then loses nothing.",
     )
 
     @field_validator("redis_url")
@@ -80,7 +88,10 @@ class StoreSettings(ServiceSettings):
             return None
         try:
             parts = urlsplit(url.get_secret_value())
-            usable = parts.scheme in _URL_SCHEMES and (parts.port or 1) > 0 and not parts.fragment
+            usable = parts.scheme in _URL_SCHEMES and not parts.fragment
+            for node in parts.netloc.split(",") if parts.scheme in _CLUSTER_SCHEMES else [parts.netloc]:
+                one = urlsplit(f"redis://{node}")
+                usable &= (one.port or 1) > 0
         except ValueError:
             usable = False
         if not usable:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from importlib import resources
-from typing import Any
+from typing import Any, cast
+from urllib.parse import SplitResult, urlsplit
 
 import grpc
-from redis.asyncio import Redis
+from redis.asyncio import Redis, RedisCluster
+from redis.asyncio.cluster import ClusterNode, PipelineCommand
 from redis.asyncio.connection import AbstractConnection
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
@@ -23,18 +26,42 @@ from services.chassis.settings import StoreSettings
 Value = bytes | str | int | float
 
 
+class ReplicasMissing(RedisError):
+    """Fewer replicas than asked for have what was written; the primary has it."""
+
+
 def connect(url: str, timeout_seconds: float) -> Redis:
-    """Open a client that never repeats a command by itself: a lost answer is not a lost write."""
-    client = Redis.from_url(
-        url.replace("valkey://", "redis://", 1),
-        socket_timeout=timeout_seconds,
-        socket_connect_timeout=timeout_seconds,
-        retry=Retry(NoBackoff(), 0),
-        retry_on_error=[],
-    )
+    """Open a client that never repeats a command by itself: a lost answer is not a lost write.
+
+    For a Cluster it is a client of the same methods, whatever its type says here.
+    """
+    url = url.replace("valkey", "redis", 1) if url.startswith("valkey") else url
+    options: dict[str, Any] = {
+        "socket_timeout": timeout_seconds,
+        "socket_connect_timeout": timeout_seconds,
+        "retry": Retry(NoBackoff(), 0),
+    }
+    parts = urlsplit(url)
+    if parts.scheme.endswith("+cluster"):
+        return cast(Redis, _connect_cluster(parts, options))
+    client = Redis.from_url(url, retry_on_error=[], **options)
     pool = client.connection_pool
     pool.connection_class = _packing_in_c(pool.connection_class)
     return client
+
+
+def _connect_cluster(parts: SplitResult, options: dict[str, Any]) -> RedisCluster:
+    first, *others = parts.netloc.split(",")
+    nodes = [urlsplit(f"redis://{node}") for node in others]
+    return RedisCluster.from_url(
+        f"{parts.scheme.removesuffix('+cluster')}://{first}",
+        startup_nodes=[ClusterNode(node.hostname or "", node.port or 6379) for node in nodes],
+        **options,
+    )
+
+
+def _cluster(store: object) -> RedisCluster | None:
+    return store if isinstance(store, RedisCluster) else None
 
 
 def _packing_in_c(connection_class: type[AbstractConnection]) -> type[AbstractConnection]:
@@ -68,6 +95,35 @@ async def answers(store: Redis) -> bool:
         return False
 
 
+async def replicated(store: Redis, keys: Iterable[str], replicas: int, timeout_seconds: float) -> None:
+    """Return once so many replicas have what was written to the primaries of `keys` before.
+
+    Each key, of ours alone, is written once more: WAIT looks at the writes of its own connection only, and
+    a replica that has a later write has all earlier ones. Raises ReplicasMissing, RedisError.
+    """
+    cluster = _cluster(store)
+    for key in keys:
+        if cluster is not None:
+            commands = [
+                PipelineCommand(0, "SET", key, 1),
+                PipelineCommand(1, "WAIT", replicas, round(timeout_seconds * 1000)),
+            ]
+            node = cluster.get_node_from_key(key)
+            if node is None:
+                raise ReplicasMissing("the Cluster has nobody for a key")
+            await node.execute_pipeline(commands)
+            answer = commands[1].result
+        else:
+            async with store.pipeline(transaction=False) as pipeline:
+                pipeline.set(key, 1)
+                pipeline.wait(replicas, round(timeout_seconds * 1000))
+                _, answer = await pipeline.execute()
+        if isinstance(answer, Exception):
+            raise answer
+        if answer < replicas:
+            raise ReplicasMissing(f"{answer} of {replicas} replicas answered")
+
+
 @contextmanager
 def store_problems() -> Iterator[None]:
     """Turn what the store client raises into Problems: STORE_FULL, STORE_UNAVAILABLE."""
@@ -76,6 +132,10 @@ def store_problems() -> Iterator[None]:
     except OutOfMemoryError:
         raise Problem(
             grpc.StatusCode.RESOURCE_EXHAUSTED, "STORE_FULL", "the store is full", retry_after=5.0
+        ) from None
+    except ReplicasMissing:
+        raise unavailable(
+            "REPLICAS_MISSING", "too few of the store's replicas answer; submit again", retry_after=1.0
         ) from None
     except RedisError as error:
         raise unavailable(
@@ -101,8 +161,8 @@ class Script:
 
     async def each(self, store: Redis, calls: Sequence[tuple[str, Sequence[Value]]]) -> list[Any]:
         """Run it once for each (key, arguments), each run atomic by itself, in one round trip."""
-        if len(calls) == 1:
-            return [await self(store, [calls[0][0]], calls[0][1])]
+        if len(calls) == 1 or _cluster(store):
+            return list(await asyncio.gather(*(self(store, [key], args) for key, args in calls)))
         async with store.pipeline(transaction=False) as pipeline:
             for key, args in calls:
                 pipeline.evalsha(self._sha, 1, key, *args)

@@ -32,7 +32,13 @@ async def running(settings: RelaySettings, clock: Clock | None = None) -> AsyncI
         clock_of(store, clock) as clock,
         connected(settings.signer, settings.bounce, settings.feedback) as peers,
     ):
-        queue = Queue(store, settings.shards, outbox_max=settings.outbox_max)
+        queue = Queue(
+            store,
+            settings.shards,
+            outbox_max=settings.outbox_max,
+            replicas=settings.min_replica_acks,
+            wait_seconds=settings.store_timeout_seconds / 2,
+        )
         await queue.fix_shards()
         shards = Shards(store, queue, clock, uuid.uuid4().hex, settings.lease_seconds)
         await shards.share()

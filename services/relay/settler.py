@@ -39,11 +39,13 @@ class Settler:
         self._batches.add((attempt, Settlement(attempt.claimed, due_ms, told)))
 
     async def _settle(self, batch: list[tuple[Attempt, Settlement]]) -> None:
-        """Repeated until the store answers: the fence makes that safe."""
+        """Repeated until the store answers, and its replicas: the fence makes that safe."""
         settlements = [settlement for _, settlement in batch]
+        results: list[bool] = []
         while True:
             try:
-                results = await self._queue.settle(settlements)
+                results = results or await self._queue.settle(settlements)
+                await self._queue.replicated({settlement.claimed.shard for settlement in settlements})
                 break
             except RedisError as error:
                 _log.warning("store_away", error=type(error).__name__)

@@ -10,7 +10,7 @@ from pathlib import Path
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from services.signer.keys import public_record
+from services.signer.keys import is_domain, public_record
 
 
 def make_key(domain: str, selector: str, folder: Path, bits: int = 2048) -> str:
@@ -39,6 +39,10 @@ def main() -> int:
     parser.add_argument("--keys-dir", type=Path, default=Path("var/dkim"), help="default var/dkim")
     parser.add_argument("--bits", type=int, default=2048, choices=(2048, 3072, 4096), help="default 2048")
     arguments = parser.parse_args()
+    for name in (arguments.domain, arguments.selector):
+        if not is_domain(name):
+            print(f"keygen: {name!a} cannot stand in the DNS; give A-labels (xn--...)", file=sys.stderr)
+            return 2
     try:
         record = make_key(arguments.domain.lower(), arguments.selector, arguments.keys_dir, arguments.bits)
     except FileExistsError as error:

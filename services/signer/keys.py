@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import re
 import stat
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,6 +18,17 @@ _log = Log("signer")
 _MARK = "._domainkey."
 # Group-readable is how Kubernetes mounts a Secret for a user that is not root.
 _FORBIDDEN_MODE = stat.S_IWGRP | stat.S_IROTH | stat.S_IWOTH | stat.S_IXOTH
+
+
+# RFC 1035 section 2.3.1, and the underscore that selectors and domains of mail are seen with.
+_LABEL = r"[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
+_LABELS = re.compile(rf"{_LABEL}(?:\.{_LABEL})*")
+_LONGEST_DOMAIN = 253
+
+
+def is_domain(name: str) -> bool:
+    """Whether a name can stand in the DNS; a selector as well (RFC 6376 section 3.1)."""
+    return len(name) <= _LONGEST_DOMAIN and _LABELS.fullmatch(name) is not None
 
 
 class KeyFileError(Exception):

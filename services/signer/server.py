@@ -24,9 +24,9 @@ from emta.signer.v1.signer_service_pb2 import (
     SignResult,
 )
 from services.chassis.clock import Clock
-from services.chassis.telemetry import message_span
+from services.chassis.telemetry import begin_span
 from services.signer.dkim_signature import MessageError, UnsignedMessage
-from services.signer.keys import Key, KeyStore
+from services.signer.keys import Key, KeyStore, is_domain
 
 _MAX_ITEMS = 1_000
 _SHA256_BYTES = 32
@@ -67,19 +67,24 @@ class SignerService(signer_service_pb2_grpc.SignerServiceServicer):
         return [self._sign(item, now) for item in items]
 
     def _sign(self, item: SignItem, now: int) -> SignResult:
-        with message_span("signer", "signer.sign", item.traceparent, kind=SpanKind.SERVER) as span:
-            try:
-                message = _message(item)
-                key = self._key(item.domain or message.from_domain(), item.selector)
-                span.set(emta__signing_domain=key.domain, emta__selector=key.selector)
-                return SignResult(signature_header=message.sign(key, now, now + self._lifetime))
-            # The last two: a From that Python's parsers break on. One item may not end its batch.
-            except (MessageError, UnicodeError, RecursionError) as error:
-                problem = invalid("input", "FROM_MISSING", str(error))
-            except Problem as error:
-                problem = error
-            span.fail(problem.reason)
-            return SignResult(error=problem.to_status())
+        span = begin_span("signer", "signer.sign", item.traceparent, kind=SpanKind.SERVER)
+        try:
+            _check_names(item)
+            message = _message(item)
+            key = self._key(item.domain or message.from_domain(), item.selector)
+            span.set(emta__signing_domain=key.domain, emta__selector=key.selector)
+            signature = message.sign(key, now, now + self._lifetime)
+        # The last two: a From that Python's parsers break on. One item may not end its batch.
+        except (MessageError, UnicodeError, RecursionError) as error:
+            problem = invalid("input", "FROM_MISSING", str(error))
+        except Problem as error:
+            problem = error
+        else:
+            span.end()
+            return SignResult(signature_header=signature)
+        span.fail(problem.reason)
+        span.end()
+        return SignResult(error=problem.to_status())
 
     def _key(self, domain: str, selector: str) -> Key:
         key = self._keys.find(domain.lower(), selector)
@@ -107,6 +112,13 @@ class SignerService(signer_service_pb2_grpc.SignerServiceServicer):
         )
         public.load_time.FromMilliseconds(key.load_ms)
         return public
+
+
+def _check_names(item: SignItem) -> None:
+    if item.domain and not is_domain(item.domain):
+        raise invalid("domain", "DOMAIN_INVALID", "domain is not a domain name in A-labels")
+    if item.selector and not is_domain(item.selector):
+        raise invalid("selector", "SELECTOR_INVALID", "selector is not a sequence of DNS labels")
 
 
 def _message(item: SignItem) -> UnsignedMessage:

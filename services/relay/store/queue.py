@@ -15,6 +15,7 @@
     relay:{s07}:outbox                stream: outcomes that Feedback has not acknowledged, many an entry
     relay:{s07}:outbox_size           number of outcomes in it
     relay:{s07}:dead                  stream: outcomes that Feedback refused for good
+    relay:{s07}:replicated            written behind what replicas must have
     relay:{s07}:owner                 hash: the Relay that works on the shard first, and reports for it
 
 A message is in exactly one of due, leased and suspects until it is finished. Every change is one script.
@@ -34,7 +35,7 @@ from redis.asyncio import Redis
 from emta.feedback.v1.feedback_service_pb2 import RecordOutcomesItem, RecordOutcomesRequest
 from emta.problems import Problem
 from services.chassis.logs import Log
-from services.chassis.store import Script, Value
+from services.chassis.store import Script, Value, replicated
 from services.relay.store import record
 from services.relay.store.bodies import Bodies, BodyError, Packed
 from services.relay.store.record import Claimed
@@ -123,12 +124,18 @@ class _Part:
 
 
 class Queue:
-    """The queue of one store. With `replicas`, accept and settle wait until so many have them too."""
+    """The queue of one store.
 
-    def __init__(self, store: Redis, shards: int, *, outbox_max: int, replicas: int = 0) -> None:
+    With `replicas`, accept waits up to `wait_seconds` until so many have the messages too.
+    """
+
+    def __init__(
+        self, store: Redis, shards: int, *, outbox_max: int, replicas: int = 0, wait_seconds: float = 1.0
+    ) -> None:
         self._store = store
         self._outbox_max = outbox_max
         self._replicas = replicas
+        self._wait_seconds = wait_seconds
         self._bodies = Bodies()
         self._dictionaries: set[tuple[int, bytes]] = set()  # (shard, name) that the shard should have
         self.shards = shards
@@ -152,8 +159,8 @@ class Queue:
         """Queue messages; they are on disk when it returns.
 
         Gives per message the serialized Acceptance of an earlier call, or b"" when this is the first.
-        Raises RESOURCE_EXHAUSTED OUTBOX_FULL; what was in other shards is queued then, and known when it
-        is submitted again.
+        Raises RESOURCE_EXHAUSTED OUTBOX_FULL, ReplicasMissing: messages may be queued then, and are known
+        when they are submitted again.
         """
         by_shard = _by_shard(self.shard_of(item.submission.id) for item in batch)
         packed = [self._pack(item.submission) for item in batch]
@@ -170,7 +177,14 @@ class Queue:
         ):
             for number, first in zip(numbers, answers, strict=True):
                 firsts[number] = first
+        await self.replicated(by_shard)
         return firsts
+
+    async def replicated(self, shards: Iterable[int]) -> None:
+        """Return once enough replicas have what was written to some shards. Raises ReplicasMissing."""
+        if self._replicas:
+            keys = [f"{_prefix(shard)}replicated" for shard in shards]
+            await replicated(self._store, keys, self._replicas, self._wait_seconds)
 
     def _pack(self, submission: Submission) -> Packed:
         return self._bodies.pack(submission.tenant, submission.message.delivery_id, submission.content)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import os
+from collections.abc import AsyncIterator
 
 import pytest
 from redis.asyncio import Redis
@@ -12,6 +13,7 @@ from redis.asyncio import Redis
 from emta.feedback.v1.feedback_service_pb2 import RecordOutcomesItem, RecordOutcomesRequest
 from emta.problems import Problem
 from emta.relay.v1.message_pb2 import Acceptance, Message
+from services.chassis import store as stores
 from services.relay import submission
 from services.relay.store.queue import Accepting, Appetite, Queue, Reported, Settlement
 from services.relay.store.record import Claimed
@@ -40,6 +42,20 @@ def told(name: str) -> RecordOutcomesItem:
     return RecordOutcomesItem(producer_key=name)
 
 
+@pytest.fixture(params=["store_url", "cluster_url"])
+def any_store_url(request: pytest.FixtureRequest) -> str:
+    """One server, and a Cluster: the queue is the same."""
+    url: str = request.getfixturevalue(request.param)
+    return url
+
+
+@pytest.fixture
+async def store(any_store_url: str) -> AsyncIterator[Redis]:
+    async with stores.connect(any_store_url, 5.0) as client:
+        await client.flushall()
+        yield client
+
+
 @pytest.fixture
 def queue(store: Redis) -> Queue:
     return Queue(store, shards=1, outbox_max=1_000)
@@ -59,6 +75,10 @@ async def outcomes(queue: Queue) -> list[str]:
     for _, items in (await queue.outbox([0], 100))[0]:
         request.MergeFromString(items)
     return [item.producer_key for item in request.items]
+
+
+async def names(store: Redis, pattern: str) -> list[bytes]:
+    return [name async for name in store.scan_iter(pattern)]
 
 
 def ids(claimed: list[Claimed]) -> list[str]:
@@ -232,7 +252,7 @@ async def test_a_suspect_that_was_settled_is_one_no_more(queue: Queue) -> None:
 async def test_nothing_of_a_finished_message_stays_but_its_answer(queue: Queue, store: Redis) -> None:
     content = CONTENT + b"".join(b"line %d of a longer message\r\n" % n for n in range(1_000))
     await accept(queue, *(submitted(f"m{n}", content=content) for n in range(10)))
-    assert any(b":dictionary:" in name for name in await store.keys("*"))
+    assert any(b":dictionary:" in name for name in await names(store, "*"))
     claimed = await claim(queue)
     claimed[0].sequence = 2
     await queue.settle([Settlement(claimed[0], START_MS, [])])
@@ -240,9 +260,9 @@ async def test_nothing_of_a_finished_message_stays_but_its_answer(queue: Queue, 
 
     await queue.settle([Settlement(message, None, []) for message in claimed[1:] + again])
 
-    names = {name.split(b":")[2] for name in await store.keys("relay:{s00}:*")}
-    assert names == {b"known", b"outbox", b"outbox_size", b"number", b"fence"}
-    for name in await store.keys("relay:{s00}:known:*"):
+    left = {name.split(b":")[2] for name in await names(store, "relay:{s00}:*")}
+    assert left == {b"known", b"outbox", b"outbox_size", b"number", b"fence"}
+    for name in await names(store, "relay:{s00}:known:*"):
         assert await store.ttl(name) > 8 * 86_400
 
 
@@ -258,7 +278,7 @@ async def test_the_messages_of_a_delivery_cost_little(queue: Queue, store: Redis
     await accept(queue, *messages[:20])
     await accept(queue, *messages[20:])
 
-    sizes = [await store.strlen(name) for name in await store.keys("relay:{s00}:message:*")]
+    sizes = [await store.strlen(name) for name in await names(store, "relay:{s00}:message:*")]
     assert sorted(sizes)[50] < 300
     claimed = await claim(queue)
     assert {m.message.message_id: m.content for m in claimed} == {
@@ -289,7 +309,7 @@ async def test_a_dictionary_that_went_with_its_last_message_comes_back(queue: Qu
 
 async def test_a_content_that_was_damaged_in_the_store_is_told_apart(queue: Queue, store: Redis) -> None:
     await accept(queue, submitted())
-    (name,) = await store.keys("relay:{s00}:message:*")
+    (name,) = await names(store, "relay:{s00}:message:*")
     length = await store.strlen(name)
     await store.setrange(name, length - 6, b"\x00\x00")
 
@@ -334,3 +354,20 @@ async def test_the_number_of_shards_is_fixed_when_the_store_is_first_used(store:
         await Queue(store, 4, outbox_max=1).fix_shards()
 
     assert caught.value.reason == "SHARDS_MISMATCH"
+
+
+async def test_the_shards_of_a_batch_lie_on_all_nodes(store: Redis) -> None:
+    queue = Queue(store, shards=8, outbox_max=1_000)
+    given = [submitted(f"m{number}") for number in range(64)]
+    await accept(queue, *given)
+
+    claimed = []
+    while found := (await queue.claim(range(8), START_MS, START_MS + LEASE_MS, HUNGRY)).messages:
+        claimed += found
+
+    assert sorted(ids(claimed)) == sorted(item.message.message_id for item in given)
+    assert len({message.shard for message in claimed}) == 8
+    assert await queue.renew(claimed, START_MS + 2 * LEASE_MS) == []
+    assert all(await queue.settle([Settlement(message, None, [told("x")]) for message in claimed]))
+    outbox = await queue.outbox(range(8), 100)
+    assert all(len(entries) == 2 for entries in outbox.values())

@@ -237,7 +237,6 @@ async def test_each_traced_item_has_its_span_below_its_own_message(
     assert (ended[1].status.status_code, ended[1].status.description) == (StatusCode.ERROR, "NO_KEY")
 
 
-@pytest.mark.xfail(strict=True, reason="the proto promises these reasons; the Signer says NO_KEY")
 @pytest.mark.parametrize(
     ("given", "expected"),
     [

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.signer.dkim_signature import UnsignedMessage, body_sha256
+from emta.signing import body_sha256
+from services.signer.dkim_signature import UnsignedMessage
 from services.signer.keygen import make_key
 from services.signer.keys import Key, load_key
 

@@ -10,13 +10,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.signer.dkim_signature import UnsignedMessage, body_sha256
+from emta.signing import body_sha256
+from services.signer.dkim_signature import UnsignedMessage
 from services.signer.keygen import make_key
 from services.signer.keys import Key, load_key
 
 NAMES = ("Subject", "subject", "TO", "Cc", "Received", "References", "List-Id", "Content-Type", "X-b", "b")
 # CR and LF come from folding only; no line is white space alone (RFC 5322 section 3.2.2).
-LINE = st.binary(min_size=1, max_size=20).map(lambda raw: b"x" + raw.translate(None, b"\r\n"))
+# No line ends with VT or FF: dkimpy strips them from values as if they were WSP, which they are not.
+LINE = st.binary(min_size=1, max_size=20).map(lambda raw: b"x" + raw.translate(None, b"\r\n") + b"x")
 VALUE = st.lists(LINE, max_size=3).map(b"\r\n \t".join)
 FIELD = st.builds(lambda name, value: name.encode() + b":" + value + b"\r\n", st.sampled_from(NAMES), VALUE)
 BODY = st.lists(
@@ -86,7 +88,7 @@ def test_every_field_is_signed_as_often_as_it_is_there_and_the_important_ones_on
     counts = {
         name: signed.count(name) for name in ("from", "to", "list-id", "feedback-id", "reply-to", "cc")
     }
-    assert counts == {"from": 2, "to": 2, "list-id": 2, "feedback-id": 1, "reply-to": 1, "cc": 1}
+    assert counts == {"from": 2, "to": 2, "list-id": 2, "feedback-id": 2, "reply-to": 1, "cc": 1}
     # Fields that others add or that are nobody's business (RFC 6376 section 5.4.1).
     assert not {"received", "x-campaign", "return-path", "bcc", "dkim-signature"} & set(signed)
 
@@ -131,9 +133,6 @@ def test_a_field_that_is_changed_or_taken_away_breaks_the_signature(key: Key, fi
     assert not verifies(signed.replace(line, b""), key)
 
 
-@pytest.mark.xfail(
-    strict=True, reason="dkimpy folds within d= from 70 characters on: another domain's name"
-)
 @pytest.mark.parametrize("length", [70, 200])
 def test_a_long_domain_is_not_broken_in_two(tmp_path: Path, length: int) -> None:
     domain = ".".join(["a" * 40] * 5)[8 - length :] + ".example"

@@ -1,0 +1,1 @@
+"""The benchmark: how many messages a second, at what cost, and beside whom. See README.md."""

