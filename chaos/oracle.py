@@ -52,7 +52,7 @@ class Oracle:
         self._client = client
         self._delivery = delivery
         self._cursor = ""
-        self._position = 0
+        self.position = 0
         self._gaps = 0
         self._conflicts: list[str] = []
         self._disordered: list[str] = []
@@ -67,14 +67,15 @@ class Oracle:
         while True:
             try:
                 async for event in self._client.watch(self._delivery, cursor=self._cursor):
-                    self._note(event)
+                    self.note(event)
             except Problem:
                 await asyncio.sleep(_LOOK_SECONDS)
 
-    def _note(self, event: LogEvent) -> None:
+    def note(self, event: LogEvent) -> None:
+        """Take notice of an event of the log, as `watch` does."""
         self._cursor = event.cursor
-        self._gaps += event.position != self._position + 1
-        self._position = event.position
+        self._gaps += event.position != self.position + 1
+        self.position = event.position
         message_id = event.outcome.message_id
         if event.outcome.sequence != self._sequences.get(message_id, 0) + 1:
             self._disordered.append(message_id)

@@ -34,13 +34,15 @@ class Proxy:
 
     upstream: "host:port" or "unix:/path"; may be changed at any time and counts for new connections.
     latency_seconds: added in each direction. bytes_per_second: at most so many in each direction and
-    connection (None: no limit). on_reply: called before each piece of an answer is handed on.
+    connection (None: no limit). on_request: called after a piece of a request was handed on; on_reply:
+    before a piece of an answer is.
     """
 
     def __init__(self, upstream: str = "", *, host: str = "127.0.0.1", port: int = 0) -> None:
         self.upstream = upstream
         self.latency_seconds = 0.0
         self.bytes_per_second: float | None = None
+        self.on_request: Callable[[], None] = lambda: None
         self.on_reply: Callable[[], None] = lambda: None
         self._host, self._port = host, port
         self._fault = Fault.NONE
@@ -139,6 +141,8 @@ class Proxy:
             self.on_reply()
         if data:
             writer.write(data)
+            if not is_reply:
+                self.on_request()
             await writer.drain()
         elif writer.can_write_eof():
             writer.write_eof()

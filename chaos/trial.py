@@ -16,7 +16,7 @@ from chaos.world import Plan, World
 # The size that CI runs: `times` counts in multiples of it.
 CI_MESSAGES = 2_000
 # Without a final status for anything for so long, nothing more is waited for.
-_PATIENCE_SECONDS = 25.0
+_PATIENCE_SECONDS = 35.0
 _EXAMPLES = 3
 
 

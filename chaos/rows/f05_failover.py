@@ -16,7 +16,7 @@ from chaos.valkey import Valkey
 from chaos.world import Plan, World
 from services.relay.settings import RelaySettings
 
-_LAG_SECONDS = 4.0
+_LAG_SECONDS = 5.0
 # The call under way when the replica stopped may still end well, and the wait for it takes its time.
 _WIND_DOWN_SECONDS = 1.5
 _RECOVERY_SECONDS = 5.0
@@ -70,6 +70,8 @@ async def _fail_over(
     accepted = world.source.accepted.values()
     anyway = sum(lagging + _WIND_DOWN_SECONDS <= at <= died for at in accepted)
     trial.expect(not anyway, f"{anyway} messages accepted without a replica")
+    begun = world.begun(lagging + trial.lease_seconds + _WIND_DOWN_SECONDS, died)
+    trial.expect(not begun, f"{begun} transactions began though nothing could be recorded")
     return world.journalled(lagging - _WIND_DOWN_SECONDS, time.monotonic())
 
 
@@ -87,8 +89,9 @@ def _address(link: Proxy) -> tuple[str, str]:
 ROW = Row(
     "F5",
     "the primary dies while its replica is stopped and lags; the replica takes over",
-    "EMTA_RELAY_MIN_REPLICA_ACKS=1: 0 lost; nothing is accepted while no replica acknowledges; duplicates: "
-    "what was delivered meanwhile. (Without the setting a failover may lose mail: one primary only.)",
+    "EMTA_RELAY_MIN_REPLICA_ACKS=1: 0 lost; while no replica acknowledges nothing is accepted, and after a "
+    "lease nothing begun; duplicates: what was delivered meanwhile. (Without the setting a "
+    "failover may lose mail: one primary only.)",
     0.25,
     _run,
 )

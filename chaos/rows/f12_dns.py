@@ -14,7 +14,8 @@ from emta.relay.v1.message_pb2 import Message
 
 _EACH = 20
 _AWAY_SECONDS = 5.0
-_RECOVERY_SECONDS = 12.0
+# The Relay remembers for 30 s that a domain's name servers failed; then comes the next try.
+_RECOVERY_SECONDS = 40.0
 # Postfix keeps 100 MX records of a domain.
 _MANY_HOSTS = 120
 _LOOP_VALIDITY = timedelta(seconds=8)
