@@ -36,8 +36,16 @@ class Running(Protocol):
 App = Callable[[S], AbstractAsyncContextManager[Running]]
 
 
-def main(name: str, settings_class: type[S], app: App[S]) -> NoReturn:
-    """Run the service `name` until SIGTERM or SIGINT; a second one ends it at once."""
+def main(
+    name: str,
+    settings_class: type[S],
+    app: App[S],
+    supervise: Callable[[S], AbstractAsyncContextManager[Running] | None] = lambda settings: None,
+) -> NoReturn:
+    """Run the service `name` until SIGTERM or SIGINT; a second one ends it at once.
+
+    Where `supervise` gives something for the settings, that runs in place of `app`.
+    """
     parser = argparse.ArgumentParser(
         prog=f"python -m services.{name}",
         description=f"Run the {name.capitalize()} service.",
@@ -57,7 +65,7 @@ def main(name: str, settings_class: type[S], app: App[S]) -> NoReturn:
     logs.setup(settings.log_level)
     provider = telemetry.setup(name)
     try:
-        run(_serve(name, settings, app))
+        run(_serve(name, settings, supervise(settings) or app(settings)))
     except (StoreError, OSError, RedisError, Problem) as error:
         print(f"{name}: {error}", file=sys.stderr)
         raise SystemExit(EXIT_FAILED) from None
@@ -76,11 +84,11 @@ def run(coroutine: object) -> None:
         uvloop.run(coroutine)  # type: ignore[arg-type]
 
 
-async def _serve(name: str, settings: S, app: App[S]) -> None:
+async def _serve(name: str, settings: S, service: AbstractAsyncContextManager[Running]) -> None:
     stopping = asyncio.Event()
     _on_signals(stopping)
     log = logs.Log(name)
-    async with app(settings) as running:
+    async with service as running:
         log.info("serving", address=running.address, pid=os.getpid())
         await stopping.wait()
         log.info("draining", seconds=settings.drain_seconds)

@@ -23,7 +23,6 @@ _OPTIONS: tuple[tuple[str, int], ...] = (
     ("grpc.max_connection_age_ms", 600_000),
     ("grpc.max_connection_age_grace_ms", 300_000),
     ("grpc.http2.min_ping_interval_without_data_ms", 10_000),
-    ("grpc.so_reuseport", 0),
 )
 _READINESS_SECONDS = 2.0
 
@@ -46,6 +45,7 @@ class Server:
         reflection: bool = False,
         drain_seconds: float = 30.0,
         ready: Ready | None = None,
+        share_port: bool = False,
     ) -> None:
         self._log = Log(service)
         self._listen = listen
@@ -55,7 +55,8 @@ class Server:
         self._probing: asyncio.Task[None] | None = None
         self._names: list[str] = []
         self._health = health.aio.HealthServicer()
-        self._grpc = grpc.aio.server(interceptors=[_Problems(self._log)], options=_OPTIONS)
+        options = (*_OPTIONS, ("grpc.so_reuseport", int(share_port)))
+        self._grpc = grpc.aio.server(interceptors=[_Problems(self._log)], options=options)
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._grpc)
         self.address = ""
 

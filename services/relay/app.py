@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 
 from emta.relay.v1.relay_service_pb2_grpc import add_RelayServiceServicer_to_server
 from services.chassis.clock import Clock, clock_of
+from services.chassis.headroom import Headroom, Marks
 from services.chassis.rpc import Server
 from services.chassis.store import answers, open_store
 from services.relay.deliver import Deliverer
@@ -43,6 +44,10 @@ async def running(settings: RelaySettings, clock: Clock | None = None) -> AsyncI
         shards = Shards(store, queue, clock, uuid.uuid4().hex, settings.lease_seconds)
         await shards.share()
         reporter = Reporter(queue, shards, peers)
+        marks = Marks(
+            settings.memory_accept_percent, settings.disk_accept_percent, settings.disk_deliver_percent
+        )
+        headroom = Headroom(store, marks)
 
         def accepted() -> None:
             dispatcher.accepted()
@@ -60,22 +65,25 @@ async def running(settings: RelaySettings, clock: Clock | None = None) -> AsyncI
             clock,
             shards,
             deliverer,
+            headroom,
             max_in_flight=settings.max_in_flight,
             max_octets=settings.max_in_flight_octets,
             lease_seconds=settings.lease_seconds,
         )
-        service = RelayService(queue, clock, settings, accepted=accepted)
+        service = RelayService(queue, clock, settings, headroom, accepted)
         server = Server(
             "relay",
             settings.listen,
             reflection=settings.reflection,
             drain_seconds=settings.drain_seconds,
             ready=lambda: answers(store),
+            share_port=settings.share_port,
         )
         server.add(add_RelayServiceServicer_to_server, service, "emta.relay.v1.RelayService")
         async with server:
             working = [
-                asyncio.create_task(work) for work in (dispatcher.run(), reporter.run(), shards.run())
+                asyncio.create_task(work)
+                for work in (dispatcher.run(), reporter.run(), shards.run(), headroom.run())
             ]
             try:
                 yield server

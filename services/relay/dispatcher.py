@@ -7,6 +7,7 @@ import asyncio
 from redis.exceptions import RedisError
 
 from services.chassis.clock import Clock
+from services.chassis.headroom import Headroom
 from services.chassis.logs import Log
 from services.relay.deliver import Deliverer
 from services.relay.shards import Shards
@@ -33,6 +34,7 @@ class Dispatcher:
         clock: Clock,
         shards: Shards,
         deliverer: Deliverer,
+        headroom: Headroom,
         *,
         max_in_flight: int,
         max_octets: int,
@@ -42,6 +44,7 @@ class Dispatcher:
         self._clock = clock
         self._shards = shards
         self._deliverer = deliverer
+        self._headroom = headroom
         self._max_in_flight = max_in_flight
         self._max_octets = max_octets
         self._lease_ms = round(lease_seconds * 1000)
@@ -93,6 +96,8 @@ class Dispatcher:
         None for "at once"."""
         next_look_ms = self._clock.now_ms() + _LOOK_MS
         self._sated = False
+        if not self._headroom.delivers:
+            return next_look_ms
         for shards in (sorted(self._shards.mine), self._shards.others):
             appetite = self._appetite()
             if appetite is None:

@@ -20,6 +20,7 @@ from emta.relay.v1.relay_service_pb2 import (
 )
 from services.chassis import telemetry
 from services.chassis.clock import Clock
+from services.chassis.headroom import Headroom
 from services.chassis.rpc import tenant_of
 from services.chassis.store import store_problems
 from services.relay import outcomes, submission
@@ -30,6 +31,9 @@ from services.relay.submission import Submission
 # Contract decision 15.
 _MAX_MESSAGES = 100
 _MAX_BYTES = 1024 * 1024
+# Batches being written down at once: a second's worth. Whoever is behind them would wait longer than the
+# quarter of a second that an answer may take.
+_MAX_BATCHES = 32
 
 _Context = grpc.aio.ServicerContext[Any, Any]
 
@@ -38,11 +42,18 @@ class RelayService(relay_service_pb2_grpc.RelayServiceServicer):
     """Accepts into one queue; `accepted` is called whenever something was."""
 
     def __init__(
-        self, queue: Queue, clock: Clock, settings: RelaySettings, accepted: Callable[[], None]
+        self,
+        queue: Queue,
+        clock: Clock,
+        settings: RelaySettings,
+        headroom: Headroom,
+        accepted: Callable[[], None],
     ) -> None:
         self._queue = queue
         self._clock = clock
         self._settings = settings
+        self._headroom = headroom
+        self._batches = 0
         self._internal = frozenset(name.lower().encode() for name in settings.internal_headers)
         self._accepted = accepted
         self._stopping = asyncio.Event()
@@ -79,6 +90,17 @@ class RelayService(relay_service_pb2_grpc.RelayServiceServicer):
 
     async def _submit(self, request: SubmitMessagesRequest, tenant: str) -> SubmitMessagesResponse:
         size = _check_batch(request)
+        if not self._headroom.accepts:
+            return _put_off(request, "QUEUE_FULL", "the store is nearly full", 5.0)
+        if self._batches >= _MAX_BATCHES:
+            return _put_off(request, "BUSY", "more is coming in than can be written down", 0.5)
+        self._batches += 1
+        try:
+            return await self._take(request, tenant, size)
+        finally:
+            self._batches -= 1
+
+    async def _take(self, request: SubmitMessagesRequest, tenant: str, size: int) -> SubmitMessagesResponse:
         now_ms = self._clock.now_ms()
         if size > _MAX_BYTES:
             # A large message is normalised beside the loop, so that nobody waits for it.
@@ -127,6 +149,21 @@ class RelayService(relay_service_pb2_grpc.RelayServiceServicer):
                 batch.append(Accepting(item, span.traceparent, told))
             firsts = await self._queue.accept(batch, now_ms) if batch else []
         return {id(item): first for item, first in zip(good, firsts, strict=True)}
+
+
+def _put_off(
+    request: SubmitMessagesRequest, reason: str, text: str, retry_after: float
+) -> SubmitMessagesResponse:
+    """Refuse all messages of a batch for now."""
+    problem = Problem(grpc.StatusCode.RESOURCE_EXHAUSTED, reason, text, retry_after=retry_after)
+    return SubmitMessagesResponse(
+        results=[
+            SubmitResult(
+                delivery_id=message.delivery_id, message_id=message.message_id, error=problem.to_status()
+            )
+            for message in request.messages
+        ]
+    )
 
 
 def _check_batch(request: SubmitMessagesRequest) -> int:

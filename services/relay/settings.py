@@ -65,6 +65,29 @@ class RelaySettings(StoreSettings):
         5, ge=1, description="Connections to one recipient domain at once, from this process."
     )
     messages_per_connection: int = Field(100, ge=1, description="Messages over one connection.")
+    workers: int = Field(
+        1,
+        ge=1,
+        le=256,
+        description="Processes of the Relay on this machine, behind one port; more than one where one core "
+        "is not enough. They share the work as Relays on several machines do.",
+    )
+    share_port: bool = Field(
+        False, description="Let other processes listen on the same port (SO_REUSEPORT), as workers do."
+    )
+    memory_accept_percent: float = Field(
+        70.0, gt=0, le=100, description="Memory of the store in use at which nothing more is accepted, %."
+    )
+    disk_accept_percent: float = Field(
+        10.0,
+        ge=0,
+        lt=100,
+        description="Disk left below which nothing more is accepted, %, where the store is on this "
+        "machine; more than 10 GiB are always enough.",
+    )
+    disk_deliver_percent: float = Field(
+        5.0, ge=0, lt=100, description="Disk left below which nothing more is delivered, %."
+    )
     max_in_flight: int = Field(2000, ge=1, description="Messages being worked on at once, in this process.")
     max_in_flight_octets: int = Field(
         256 * 1024 * 1024, ge=1, description="Octets of content being worked on at once, in this process."
