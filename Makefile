@@ -47,7 +47,7 @@ protos: .venv/dev  ## write the generated code anew, from protos/ and from the s
 chaos: .venv/demo  ## the fault suite: kill, cut off, stop, fill up; about seven minutes (ROWS="F1 F3": only these)
 	@$(BIN)/python -m chaos $(ROWS)
 
-soak: .venv/demo  ## the fault suite at 25 times its size; an hour and a half
+soak: .venv/demo  ## the fault suite at 25 times its size; about an hour
 	@$(BIN)/python -m chaos --messages 50000 $(ROWS)
 
 setup: .venv/dev  ## everything a developer needs, in .venv
