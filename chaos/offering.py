@@ -1,7 +1,7 @@
 """`python -m chaos.offering`: offers messages at a rate, in a process of its own that does nothing else.
 
-Prints, as JSON, what the source was answered: accepted (when, monotonic), errors, without_delay, seconds (of
-each admitted batch), rate (that was really offered).
+Prints, as JSON, what the source was answered: accepted (when, monotonic), errors, without_delay, seconds
+(of each admitted batch), rate (that was really offered).
 """
 
 from __future__ import annotations

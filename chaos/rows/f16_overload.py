@@ -28,8 +28,8 @@ async def _run(trial: Trial) -> None:
         p99 = seconds[int(len(seconds) * 0.99)]
         accepted = len(source.accepted) / (max(source.accepted.values()) - began)
         trial.notes.append(
-            f"offered {told['rate']:.0f}/s, accepted {accepted:.0f}/s, p99 of a batch {p99 * 1000:.0f} ms, at "
-            f"most {most_bytes / 1e6:.0f} MB; {dict(source.errors)}"
+            f"offered {told['rate']:.0f}/s, accepted {accepted:.0f}/s, p99 of a batch {p99 * 1000:.0f} ms, "
+            f"at most {most_bytes / 1e6:.0f} MB; {dict(source.errors)}"
         )
         trial.expect(len(source.accepted) == _RATE * _SECONDS, "not all was accepted in the end")
         trial.expect(p99 < _P99_SECONDS, f"p99 of what was admitted is {p99 * 1000:.0f} ms, not < 250 ms")
