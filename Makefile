@@ -10,7 +10,7 @@ QUIETLY := >.venv/setup.log 2>&1 || { cat .venv/setup.log; exit 1; }
 DISTRIBUTIONS := pyproject.toml client/pyproject.toml constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo run test check lint format protos clean
+.PHONY: help setup demo run test check lint format protos chaos soak clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -43,6 +43,12 @@ format: .venv/dev  ## format the code
 protos: .venv/dev  ## write the generated code anew, from protos/ and from the settings
 	@$(BIN)/python -m tools.protos generate
 	@$(BIN)/python -m tools.reference
+
+chaos: .venv/demo  ## the fault suite: kill, cut off, stop, fill up; about seven minutes (ROWS="F1 F3": only these)
+	@$(BIN)/python -m chaos $(ROWS)
+
+soak: .venv/demo  ## the fault suite at 25 times its size; about an hour
+	@$(BIN)/python -m chaos --messages 50000 $(ROWS)
 
 setup: .venv/dev  ## everything a developer needs, in .venv
 
