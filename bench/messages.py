@@ -12,8 +12,9 @@ SENDER = f"bounces@{SENDER_DOMAIN}"
 _LINKS = 20
 _WIDTH = 76
 _HEADER = (
-    "From: Shop <news@{sender}>\r\nTo: {recipient}\r\nSubject: Number {number}, just for you\r\nDate: {date}\r\n"
-    "Message-ID: <{run}.{number}@{sender}>\r\nMIME-Version: 1.0\r\nContent-Type: text/html; charset=utf-8\r\n"
+    "From: Shop <news@{sender}>\r\nTo: {recipient}\r\nSubject: Number {number}, just for you\r\n"
+    "Date: {date}\r\nMessage-ID: <{run}.{number}@{sender}>\r\n"
+    "MIME-Version: 1.0\r\nContent-Type: text/html; charset=utf-8\r\n"
     "List-Unsubscribe: <https://shop.example/u/{number}>\r\n"
     "List-Unsubscribe-Post: List-Unsubscribe=One-Click\r\nFeedback-ID: {run}:shop:bench\r\n\r\n"
 )

@@ -15,6 +15,7 @@ import sys
 import time
 import zlib
 from pathlib import Path
+from typing import cast
 
 import trustme
 import uvloop
@@ -99,29 +100,37 @@ class Connection(asyncio.Protocol):
         self._in_content = False
         self._recipient = b""
         self._secured = False
+        # In the middle of STARTTLS, or stuck in the tarpit: what comes is kept, and nothing is said.
+        self._silent = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
-        if not self._secured:
-            self._receiver.counts.connections += 1
-            # The TCP handshake is a round trip as well.
-            self._say([b"220 bench ESMTP\r\n"], self._receiver.delay)
+        self._transport = cast(asyncio.Transport, transport)  # uvloop's are no subclasses of asyncio's
+        self._receiver.counts.connections += 1
+        # The TCP handshake is a round trip as well.
+        self._say([b"220 bench ESMTP\r\n"], self._receiver.delay)
 
     def data_received(self, data: bytes) -> None:
         self._buffer = self._buffer + data if self._buffer else data
+        self._answer()
+
+    def _answer(self) -> None:
         replies: list[bytes] = []
-        while self._buffer and (self._take_content if self._in_content else self._take_line)(replies):
-            pass
+        while self._buffer and not self._silent:
+            if not (self._take_content if self._in_content else self._take_line)(replies):
+                break
         if replies:
             self._say(replies)
 
     def _say(self, replies: list[bytes], more: float = 0.0) -> None:
         delay = self._receiver.delay + more
         if delay:
-            asyncio.get_running_loop().call_later(delay, self._transport.write, b"".join(replies))
+            asyncio.get_running_loop().call_later(delay, self._write, b"".join(replies))
         else:
-            self._transport.write(b"".join(replies))
+            self._write(b"".join(replies))
+
+    def _write(self, octets: bytes) -> None:
+        if not self._transport.is_closing():
+            self._transport.write(octets)
 
     def _take_content(self, replies: list[bytes]) -> bool:
         end = self._buffer.find(_DOT)
@@ -143,7 +152,12 @@ class Connection(asyncio.Protocol):
             self._recipient = b""
             replies.append(b"250 2.1.0 ok\r\n")
         elif verb == b"RCPT":
-            replies.append(self._rcpt(line[line.find(b"<") + 1 : line.find(b">")]))
+            recipient = line[line.find(b"<") + 1 : line.find(b">")]
+            if recipient.rpartition(b"@")[2] in self._receiver.tarpit:
+                self._silent = True
+                self._transport.pause_reading()
+            else:
+                replies.append(self._rcpt(recipient))
         elif verb == b"DATA":
             self._in_content = bool(self._recipient)
             replies.append(b"354 go on\r\n" if self._in_content else b"503 5.5.1 no recipients\r\n")
@@ -153,9 +167,11 @@ class Connection(asyncio.Protocol):
                 b"250-bench\r\n" + starttls + b"250-PIPELINING\r\n250-8BITMIME\r\n250 SIZE 0\r\n"
             )
         elif verb == b"STAR":
-            asyncio.get_running_loop().create_task(self._secure())
+            # RFC 3207 section 4.2: what was said before counts no more.
+            self._silent, self._buffer = True, b""
+            self._securing = asyncio.get_running_loop().create_task(self._secure())
         elif verb == b"QUIT":
-            self._transport.write(b"221 2.0.0 bye\r\n")
+            self._write(b"221 2.0.0 bye\r\n")
             self._transport.close()
             return False
         else:
@@ -163,9 +179,6 @@ class Connection(asyncio.Protocol):
         return True
 
     def _rcpt(self, recipient: bytes) -> bytes:
-        if recipient.rpartition(b"@")[2] in self._receiver.tarpit:
-            self._transport.pause_reading()
-            return b""
         if self._receiver.puts_off(recipient):
             return b"451 4.7.1 later, please\r\n"
         self._recipient = recipient
@@ -174,17 +187,19 @@ class Connection(asyncio.Protocol):
     async def _secure(self) -> None:
         # The handshake costs a round trip more than its reply.
         await asyncio.sleep(2 * self._receiver.delay)
-        self._transport.write(b"220 2.0.0 go on\r\n")
+        self._write(b"220 2.0.0 go on\r\n")
         loop = asyncio.get_running_loop()
         assert self._receiver.tls is not None
-        self._secured = True
         try:
             secured = await loop.start_tls(self._transport, self, self._receiver.tls, server_side=True)
-        except OSError:
+        except (OSError, RuntimeError):  # RuntimeError: uvloop's word for a client that has hung up
             return
         if secured is not None:
             self._transport = secured
+            self._secured, self._silent = True, False
             self._receiver.counts.tls += 1
+            # The client's EHLO may have come with the end of its handshake.
+            self._answer()
 
 
 def _tls() -> ssl.SSLContext:
