@@ -79,7 +79,7 @@ class Headroom:
             nodes = answers.values() if "used_memory" not in answers else [answers]
         else:
             nodes = [await store.info("memory")]
-        shares = [
+        shares: list[float] = [
             node["used_memory"] / (node["maxmemory"] or node["total_system_memory"]) for node in nodes
         ]
         return 100.0 * max(shares)
@@ -93,4 +93,4 @@ class Headroom:
             usage = shutil.disk_usage((await store.config_get("dir"))["dir"])
         except OSError:
             return 100.0
-        return 100.0 if usage.free > _DISK_ENOUGH_BYTES else float(100 * usage.free / usage.total)
+        return 100.0 if usage.free > _DISK_ENOUGH_BYTES else 100 * usage.free / usage.total

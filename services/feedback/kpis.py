@@ -27,6 +27,17 @@ _STATUS_COUNTER = {
     LogStatus.LOG_STATUS_FAILED: "failed",
     LogStatus.LOG_STATUS_CANCELLED: "cancelled",
 }
+_OF_A_DOMAIN = frozenset({"accepted", *_STATUS_COUNTER.values()})
+# Events that are counted by themselves, whatever becomes of the row.
+_COUNTED_EVENTS = {
+    "unknown_result": "possible_duplicates",
+    "complaint": "complaints",
+    "sent": "ever_sent",
+}
+_CONFLICT = LogEffect.LOG_EFFECT_CONFLICT
+_TAKEN = LogStatus.LOG_STATUS_TAKEN_INTO_ACCOUNT
+_SENT = LogStatus.LOG_STATUS_SENT
+_FAILED = LogStatus.LOG_STATUS_FAILED
 _DOMAIN_ROWS = 100
 _FAILURE = "failure:"
 
@@ -50,36 +61,34 @@ def recipient_domain(row: LogEntry) -> str:
 
 def changes(step: Step, outcome: Outcome) -> tuple[dict[str, int], dict[str, int]]:
     """Give what a step adds to the delivery's counters, and to those of the recipient's domain."""
-    before = _contribution(step.before) if step.before is not None else Counter()
     delta = _contribution(step.after)
-    delta.subtract(before)
-    if step.effect == LogEffect.LOG_EFFECT_CONFLICT:
-        delta["conflicts"] += 1
-    elif outcome.HasField("unknown_result"):
-        delta["possible_duplicates"] += 1
-    elif outcome.HasField("complaint"):
-        delta["complaints"] += 1
-    elif outcome.HasField("sent"):
-        delta["ever_sent"] += 1
-    own = ("accepted", *_STATUS_COUNTER.values())
+    if step.before is not None:
+        for name, count in _contribution(step.before).items():
+            delta[name] = delta.get(name, 0) - count
+    event = outcome.WhichOneof("event") or ""
+    counted = "conflicts" if step.effect == _CONFLICT else _COUNTED_EVENTS.get(event)
+    if counted is not None:
+        delta[counted] = delta.get(counted, 0) + 1
     return (
         {name: count for name, count in delta.items() if count},
-        {name: delta[name] for name in own if delta[name]},
+        {name: count for name, count in delta.items() if count and name in _OF_A_DOMAIN},
     )
 
 
-def _contribution(row: LogEntry) -> Counter[str]:
-    counts = Counter({"accepted": 1, _STATUS_COUNTER[row.status]: 1})
+def _contribution(row: LogEntry) -> dict[str, int]:
+    status = row.status
+    counts = {"accepted": 1, _STATUS_COUNTER[status]: 1}
     if row.seed:
-        counts["seeds"] += 1
-    if row.status == LogStatus.LOG_STATUS_TAKEN_INTO_ACCOUNT and row.failure_type:
-        counts["deferred"] += 1
-    if row.status == LogStatus.LOG_STATUS_SENT:
-        counts["presumed"] += row.presumed
-        counts["seeds_sent"] += row.seed
-    if row.status == LogStatus.LOG_STATUS_FAILED:
-        meaning = f"{_FAILURE}{row.failure_type}:{row.failure_reason}:{row.bounce_code}"
-        counts[meaning] += 1
+        counts["seeds"] = 1
+    if status == _SENT:
+        if row.presumed:
+            counts["presumed"] = 1
+        if row.seed:
+            counts["seeds_sent"] = 1
+    elif status == _FAILED:
+        counts[f"{_FAILURE}{row.failure_type}:{row.failure_reason}:{row.bounce_code}"] = 1
+    elif status == _TAKEN and row.failure_type:
+        counts["deferred"] = 1
     return counts
 
 

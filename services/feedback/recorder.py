@@ -21,6 +21,7 @@ from services.feedback.store.ledger import CHANGED_BY_THIS_CALL, Change, Ledger,
 
 # Two recorders of one message are rare (a reporter that was taken for dead): a few rounds settle it.
 _ROUNDS = 8
+_PENDING = LogStatus.LOG_STATUS_PENDING
 
 Name = tuple[str, str]
 
@@ -114,7 +115,7 @@ def _decide(
         entry=step.after,
         event=LogEvent(
             outcome=outcome,
-            status_before=step.before.status if step.before else LogStatus.LOG_STATUS_PENDING,
+            status_before=step.before.status if step.before else _PENDING,
             status_after=step.after.status,
             effect=step.effect,
         ),
@@ -128,6 +129,8 @@ def _decide(
 
 
 def _trace(outcome: Outcome, change: Change) -> None:
+    if not outcome.traceparent:
+        return
     kind = outcome.WhichOneof("event") or ""
     with message_span("feedback", "feedback.record", outcome.traceparent) as span:
         span.set(emta__outcome=kind, emta__status=LogStatus.Name(change.event.status_after))

@@ -12,7 +12,6 @@ from services.feedback.kpis import kpis
 from services.feedback.requests import encode_position
 from services.feedback.store.ledger import Ledger
 
-_EVENTS_A_RESPONSE = 500
 # Another pod may have written: its events are found at the next look.
 _LOOK_SECONDS = 0.25
 _HEARTBEAT_SECONDS = 15.0
@@ -51,7 +50,7 @@ async def follow(
     while True:
         # Asked first, events second: what ended the delivery is among the events.
         done = stop_when_done and await _is_done(ledger, delivery)
-        events = await ledger.events(delivery, position, _EVENTS_A_RESPONSE)
+        events = await ledger.events(delivery, position)
         if events:
             position = events[-1].position
             for event in events:

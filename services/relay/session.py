@@ -34,6 +34,8 @@ __all__ = [
 _MAX_TRIES, _MAX_TRIES_OF_A_HOST = 5, 2
 # Octets handed to the network at once: small enough that encrypting them stops nobody else for long.
 _CHUNK = 256 * 1024
+# What the network takes at once; a loss is then a loss after the dot, which is never wrong to assume.
+_SMALL = 32 * 1024
 _PHASES = (SmtpPhase.SMTP_PHASE_MAIL, SmtpPhase.SMTP_PHASE_RCPT, SmtpPhase.SMTP_PHASE_DATA)
 # First digits of the replies hoped for.
 _HOPED_FOR = {
@@ -305,7 +307,7 @@ class Session:
                 tail = b"".join((tail, *transaction.envelope(self._announced, self._offered), b"DATA\r\n"))
                 replies, self._envelope_is_out = 3, True
         wire.write(b"".join((*parts, tail)), replies)
-        return await wire.sent(by)
+        return octets <= _SMALL or await wire.sent(by)
 
 
 def _refusal(place: Place, phase: SmtpPhase, reply: Reply) -> SmtpReply:

@@ -41,7 +41,10 @@ class Submission:
 def check(
     given: Message, *, tenant: str, now_ms: int, ehlo_name: str, internal_fields: frozenset[bytes]
 ) -> Submission:
-    """Check a message and normalise it. Raises Problem with the field and a stable reason."""
+    """Check a message and normalise it. Raises Problem with the field and a stable reason.
+
+    `given` becomes the submission's message: its content is taken out of it, not copied.
+    """
     envelope.parse_identifier(given.message_id, "message_id")
     envelope.parse_identifier(given.delivery_id, "delivery_id")
     recipient = envelope.parse_mailbox(given.rcpt_to, "rcpt_to")
@@ -59,8 +62,8 @@ def check(
         message_id=f"<{uuid.uuid4()}@{sender.domain if sender else ehlo_name}>",
         internal_fields=internal_fields,
     )
-    message = Message()
-    message.CopyFrom(given)
+    acceptance = _acceptance(given, normalized, now_ms, limits)
+    message = given
     message.ClearField("content")
     message.ClearField("retry_settings")
     message.rcpt_to = recipient.address
@@ -79,7 +82,7 @@ def check(
         accepted_ms=now_ms,
         deadline_ms=limits.deadline_ms,
         due_ms=max(now_ms, not_before_ms),
-        acceptance=_acceptance(message, given, normalized, now_ms, limits),
+        acceptance=acceptance,
     )
 
 
@@ -109,7 +112,7 @@ def _check_options(given: Message) -> None:
 
 
 def _acceptance(
-    message: Message, given: Message, normalized: Normalized, now_ms: int, limits: validity.Validity
+    given: Message, normalized: Normalized, now_ms: int, limits: validity.Validity
 ) -> Acceptance:
     acceptance = Acceptance(clamped=limits.clamped, content_changes=normalized.changes)
     acceptance.accept_time.FromMilliseconds(now_ms)
@@ -118,7 +121,7 @@ def _acceptance(
         acceptance.notices.append(Notice.NOTICE_RETRY_SETTINGS_IGNORED)
     if given.traceparent and not _TRACEPARENT.fullmatch(given.traceparent):
         acceptance.notices.append(Notice.NOTICE_TRACEPARENT_IGNORED)
-        message.ClearField("traceparent")
+        given.ClearField("traceparent")
     if given.pool and given.pool != _DEFAULT_POOL:
         acceptance.notices.append(Notice.NOTICE_POOL_IGNORED)
     return acceptance

@@ -10,35 +10,54 @@
 local prefix = KEYS[1]
 local now, remember = ARGV[1], ARGV[2]
 local at, results, touched = 3, {}, {}
+-- What an entry of a stream holds at most: Lua's stack bounds a call's arguments.
+local ENTRY = 250
 
-local function take()
-    local value = ARGV[at]
-    at = at + 1
-    return value
+local position = tonumber(redis.call("GET", prefix .. "position") or 0)
+local deliveries = {}
+local events = {}
+
+local function delivery_of(name)
+    local delivery = deliveries[name]
+    if not delivery then
+        local figures = prefix .. "delivery:" .. name
+        redis.call("HSETNX", figures, "open_ms", now)
+        local known = redis.call("HMGET", figures, "sent", "accepted", "announced")
+        delivery = {
+            sent = tonumber(known[1] or 0),
+            accepted = tonumber(known[2] or 0),
+            announced = known[3] or "0",
+            counters = {},
+            domains = {},
+            positions = {},
+        }
+        deliveries[name] = delivery
+    end
+    return delivery
 end
 
-local function take_counters()
-    local counters = {}
-    for _ = 1, tonumber(take()) do
-        counters[#counters + 1] = { take(), take() }
+local function add_counters(sums, first, count, label)
+    for here = first, first + 2 * count - 1, 2 do
+        local name = label .. ARGV[here]
+        sums[name] = (sums[name] or 0) + tonumber(ARGV[here + 1])
     end
-    return counters
 end
 
 while at <= #ARGV do
-    local delivery, message, expected, sequence = take(), take(), take(), take()
-    local entry, event, unsequenced = take(), take(), take()
-    local counters = take_counters()
-    local domain = take()
-    local domain_counters = take_counters()
+    local name, message, expected, sequence = ARGV[at], ARGV[at + 1], ARGV[at + 2], ARGV[at + 3]
+    local entry, event, unsequenced = ARGV[at + 4], ARGV[at + 5], ARGV[at + 6]
+    local count = tonumber(ARGV[at + 7])
+    local domain_at = at + 8 + 2 * count
+    local domain_count = tonumber(ARGV[domain_at + 1])
 
-    local row = prefix .. "row:" .. delivery .. "\0" .. message
+    local row = prefix .. "row:" .. name .. "\0" .. message
     local seen = prefix .. "seen:" .. unsequenced
     local unchanged
     if expected == "@" then
         unchanged = touched[row]
     else
-        unchanged = (redis.call("HGET", row, "version") or "") == expected
+        local present = redis.call("GET", row)
+        unchanged = (present and string.match(present, "^%d+") or "") == expected
     end
 
     if unsequenced ~= "" and redis.call("EXISTS", seen) == 1 then
@@ -46,28 +65,48 @@ while at <= #ARGV do
     elseif not unchanged then
         results[#results + 1] = 0
     else
-        local position = redis.call("INCR", prefix .. "position")
-        local figures = prefix .. "delivery:" .. delivery
-        redis.call("HSETNX", figures, "open_ms", now)
-        for _, counter in ipairs(counters) do
-            redis.call("HINCRBY", figures, counter[1], counter[2])
-        end
-        for _, counter in ipairs(domain_counters) do
-            redis.call("HINCRBY", prefix .. "domains:" .. delivery, domain .. "\0" .. counter[1], counter[2])
-        end
-        if redis.call("HSET", row, "version", position, "sequence", sequence, "entry", entry) == 3 then
-            redis.call("ZADD", prefix .. "rows:" .. delivery, position, message)
+        position = position + 1
+        local delivery = delivery_of(name)
+        add_counters(delivery.counters, at + 8, count, "")
+        add_counters(delivery.domains, domain_at + 2, domain_count, ARGV[domain_at] .. "\0")
+        redis.call("SET", row, string.format("%d %s\n", position, sequence) .. entry)
+        if expected == "" then
+            redis.call("ZADD", prefix .. "rows:" .. name, position, message)
         end
         if unsequenced ~= "" then
             redis.call("SET", seen, "1", "EX", remember)
         end
-        local id = string.format("%d-0", position)
-        local sums = redis.call("HMGET", figures, "sent", "accepted", "announced")
-        redis.call("XADD", prefix .. "ledger", id, "event", event, "sent", sums[1] or "0",
-            "accepted", sums[2] or "0", "announced", sums[3] or "0")
-        redis.call("XADD", prefix .. "events:" .. delivery, id, "", "")
+        events[#events + 1] = string.format("%d %d %d %s", position,
+            delivery.sent + (delivery.counters.sent or 0),
+            delivery.accepted + (delivery.counters.accepted or 0), delivery.announced)
+        events[#events + 1] = event
+        delivery.positions[#delivery.positions + 1] = position
         touched[row] = true
         results[#results + 1] = position
+    end
+    at = domain_at + 2 + 2 * domain_count
+end
+
+if #events > 0 then
+    redis.call("SET", prefix .. "position", position)
+end
+for first = 1, #events, 2 * ENTRY do
+    local last = math.min(first + 2 * ENTRY - 1, #events)
+    local id = string.match(events[last - 1], "^%d+") .. "-0"
+    redis.call("XADD", prefix .. "ledger", id, unpack(events, first, last))
+end
+for name, delivery in pairs(deliveries) do
+    local positions = delivery.positions
+    for first = 1, #positions, ENTRY do
+        local last = math.min(first + ENTRY - 1, #positions)
+        redis.call("XADD", prefix .. "events:" .. name, string.format("%d-0", positions[last]),
+            "positions", table.concat(positions, " ", first, last))
+    end
+    for counter, change in pairs(delivery.counters) do
+        if change ~= 0 then redis.call("HINCRBY", prefix .. "delivery:" .. name, counter, change) end
+    end
+    for counter, change in pairs(delivery.domains) do
+        if change ~= 0 then redis.call("HINCRBY", prefix .. "domains:" .. name, counter, change) end
     end
 end
 return results

@@ -1,8 +1,12 @@
 """The ledger of a tenant, its rows and counters. All keys of a tenant share one hash tag.
 
-feedback:{t:<tenant>}:ledger             stream, id <position>-0: every event, positions without gaps
-feedback:{t:<tenant>}:events:<delivery>  stream of the positions of a delivery's events
-feedback:{t:<tenant>}:row:<d>NUL<m>      hash: version (position of the last change), sequence, entry
+feedback:{t:<tenant>}:position           position of the last event
+feedback:{t:<tenant>}:ledger             stream: every event, positions without gaps; an entry holds those
+                                         of a commit, named "<position> <sent> <accepted> <announced>" with
+                                         the delivery's figures then, and has the id <last position>-0
+feedback:{t:<tenant>}:events:<delivery>  stream of the positions of a delivery's events, likewise
+feedback:{t:<tenant>}:row:<d>NUL<m>      "<version> <sequence>", LF, entry; the version is the position of
+                                         the last change
 feedback:{t:<tenant>}:rows:<delivery>    sorted set: message ids by position of acceptance
 feedback:{t:<tenant>}:delivery:<d>       hash: what was announced, and the counters
 feedback:{t:<tenant>}:domains:<d>        hash: counters by recipient domain
@@ -25,6 +29,8 @@ from services.feedback.kpis import to_deliver
 # Longer than an outcome may be late: validity 3.5 days, or 7 days for an asynchronous bounce.
 _REMEMBER_SECONDS = 8 * 86_400
 CHANGED_BY_THIS_CALL = "@"
+# Entries of a stream read at once; each holds up to 250 events.
+_ENTRIES = 4
 
 _commit = Script("services.feedback.store", "commit")
 
@@ -61,10 +67,10 @@ class Ledger:
 
     async def rows(self, names: Sequence[tuple[str, str]]) -> list[Row]:
         """Load the rows of (delivery, message) pairs."""
-        async with self._store.pipeline(transaction=False) as pipeline:
-            for delivery, message in names:
-                pipeline.hmget(self._row(delivery, message), ["version", "sequence", "entry"])
-            return [_row(fields) for fields in await pipeline.execute()]
+        if not names:
+            return []
+        values: Any = await self._store.mget([self._row(*name) for name in names])
+        return [_row(value) for value in values]
 
     async def commit(self, changes: Iterable[Change], now_ms: int) -> list[int]:
         """Commit; gives per change its position, 0 when its row has changed, -1 for a duplicate."""
@@ -118,16 +124,33 @@ class Ledger:
         """Close a delivery; the first time counts."""
         await self._store.hsetnx(self._delivery(delivery), "close_ms", str(now_ms))
 
-    async def events(self, delivery: str, after: int, count: int) -> list[LogEvent]:
-        """Give up to `count` events after a position: of a delivery, or of the tenant when that is ""."""
-        stream = f"events:{delivery}" if delivery else "ledger"
-        found: Any = await self._store.xrange(self._prefix + stream, f"({after}-0", "+", count)
-        if delivery:
-            async with self._store.pipeline(transaction=False) as pipeline:
-                for position, _ in found:
-                    pipeline.xrange(f"{self._prefix}ledger", position, position)
-                found = [event for (event,) in await pipeline.execute()]
-        return [_event(position, fields) for position, fields in found]
+    async def events(self, delivery: str, after: int) -> list[LogEvent]:
+        """Give the next events after a position: of a delivery, or of the tenant when that is "".
+
+        As many as a few entries hold, at least one where there is one.
+        """
+        if not delivery:
+            return await self._read(after + 1)
+        index: Any = await self._store.xrange(
+            f"{self._prefix}events:{delivery}", f"({after}-0", "+", _ENTRIES
+        )
+        positions = [int(p) for _, fields in index for p in fields[b"positions"].split()]
+        wanted = iter(position for position in positions if position > after)
+        events: list[LogEvent] = []
+        position = next(wanted, None)
+        while position is not None:
+            found = {event.position: event for event in await self._read(position)}
+            last = max(found)
+            while position is not None and position <= last:
+                events.append(found[position])
+                position = next(wanted, None)
+        return events
+
+    async def _read(self, position: int) -> list[LogEvent]:
+        """Read some events from a position on."""
+        entries: Any = await self._store.xrange(self._prefix + "ledger", f"{position}-0", "+", _ENTRIES)
+        events = [_event(name, event) for _, fields in entries for name, event in fields.items()]
+        return [event for event in events if event.position >= position]
 
     async def page(self, delivery: str, after: int, count: int) -> list[tuple[int, LogEntry]]:
         """Give up to `count` (position of acceptance, row) pairs after a position."""
@@ -150,20 +173,20 @@ class Ledger:
         return f"{self._prefix}delivery:{delivery}"
 
 
-def _row(fields: Sequence[bytes | None]) -> Row:
-    version, sequence, entry = fields
-    if version is None or sequence is None or entry is None:
+def _row(value: bytes | None) -> Row:
+    if value is None:
         return Row("", 0, None)
+    head, _, entry = value.partition(b"\n")
+    version, _, sequence = head.partition(b" ")
     return Row(version.decode(), int(sequence), LogEntry.FromString(entry))
 
 
-def _event(name: bytes, fields: dict[bytes, bytes]) -> LogEvent:
-    event = LogEvent.FromString(fields[b"event"])
-    event.position = int(name.partition(b"-")[0])
-    event.delivery_sent = int(fields[b"sent"])
-    event.delivery_to_deliver = to_deliver(
-        {"announced": int(fields[b"announced"]), "accepted": int(fields[b"accepted"])}
-    )
+def _event(name: bytes, serialized: bytes) -> LogEvent:
+    event = LogEvent.FromString(serialized)
+    position, sent, accepted, announced = map(int, name.split())
+    event.position = position
+    event.delivery_sent = sent
+    event.delivery_to_deliver = to_deliver({"announced": announced, "accepted": accepted})
     return event
 
 
