@@ -1,7 +1,7 @@
 """The receiving side, in a process of its own: a fast SMTP server for all domains, and their name server.
 
-It reads commands from standard input and answers each with a line of JSON: "stats", "reset". A message
-counts when the receiver has answered its final dot, or has put it off on purpose.
+It reads commands from standard input and answers each with a line of JSON: "stats", "samples", "reset". A
+message is "seen" when the receiver has answered its final dot, or has put it off on purpose.
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
-import resource
 import ssl
 import sys
 import time
@@ -20,7 +19,7 @@ from typing import cast
 import trustme
 import uvloop
 
-from bench.names import Names
+from bench.names import Names, address
 
 _DOT = b"\r\n.\r\n"
 _KEPT = 500  # one message of so many is kept, for its signature to be verified
@@ -38,7 +37,6 @@ class Counts:
         self.samples: list[str] = []
 
     def stats(self) -> dict[str, object]:
-        usage = resource.getrusage(resource.RUSAGE_SELF)
         return {
             "seen": len(self.seen),
             "accepted": len(self.accepted),
@@ -47,21 +45,19 @@ class Counts:
             "connections": self.connections,
             "tls": self.tls,
             "last": self.last,
-            "cpu_seconds": usage.ru_utime + usage.ru_stime,
-            "samples": self.samples,
         }
 
 
 class Receiver:
     """What all connections share."""
 
-    def __init__(
-        self, delay: float, put_off: float, tls: ssl.SSLContext | None, tarpit: set[bytes]
-    ) -> None:
-        self.delay = delay
-        self.put_off = put_off
-        self.tls = tls
-        self.tarpit = tarpit
+    def __init__(self, arguments: argparse.Namespace) -> None:
+        self.delay: float = arguments.delay
+        self.put_off: float = arguments.put_off
+        self.tls = _tls() if arguments.tls else None
+        self.tarpit = set(arguments.tarpit.encode().split())
+        self.uncounted = set(arguments.uncounted.encode().split())
+        self.dead = {address(int(domain[1:5])) for domain in arguments.dead.split()}
         self.counts = Counts()
 
     def puts_off(self, recipient: bytes) -> bool:
@@ -76,7 +72,7 @@ class Receiver:
 
     def saw(self, recipient: bytes) -> None:
         """A message's first answer has been given."""
-        if recipient not in self.counts.seen:
+        if recipient not in self.counts.seen and recipient.rpartition(b"@")[2] not in self.uncounted:
             self.counts.seen.add(recipient)
             self.counts.last = time.monotonic()
 
@@ -106,6 +102,9 @@ class Connection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)  # uvloop's are no subclasses of asyncio's
         self._receiver.counts.connections += 1
+        if transport.get_extra_info("sockname")[0] in self._receiver.dead:
+            self._silent = True
+            return
         # The TCP handshake is a round trip as well.
         self._say([b"220 bench ESMTP\r\n"], self._receiver.delay)
 
@@ -209,12 +208,7 @@ def _tls() -> ssl.SSLContext:
 
 
 async def _serve(arguments: argparse.Namespace) -> None:
-    receiver = Receiver(
-        arguments.delay,
-        arguments.put_off,
-        _tls() if arguments.tls else None,
-        set(arguments.tarpit.encode().split()),
-    )
+    receiver = Receiver(arguments)
     loop = asyncio.get_running_loop()
     server = await loop.create_server(lambda: Connection(receiver), "0.0.0.0", arguments.port, backlog=4096)
     names, _ = await loop.create_datagram_endpoint(Names, local_addr=("127.0.0.1", arguments.dns_port))
@@ -228,7 +222,11 @@ async def _serve(arguments: argparse.Namespace) -> None:
     while command := await reader.readline():
         if command.strip() == b"reset":
             receiver.counts = Counts()
-        print(json.dumps(receiver.counts.stats()), flush=True)
+        samples = command.strip() == b"samples"
+        print(
+            json.dumps({"samples": receiver.counts.samples} if samples else receiver.counts.stats()),
+            flush=True,
+        )
 
 
 def main() -> None:
@@ -239,7 +237,9 @@ def main() -> None:
     parser.add_argument("--delay", type=float, default=0.0, help="seconds before each group of replies")
     parser.add_argument("--put-off", type=float, default=0.0, help="share of recipients answered 451 once")
     parser.add_argument("--tls", action="store_true", help="offer STARTTLS")
-    parser.add_argument("--tarpit", default="", help="domains that are never answered, separated by spaces")
+    parser.add_argument("--tarpit", default="", help="domains whose recipients are never answered")
+    parser.add_argument("--dead", default="", help="domains whose server accepts, and never greets")
+    parser.add_argument("--uncounted", default="", help="domains whose messages are not seen")
     uvloop.run(_serve(parser.parse_args()))
 
 

@@ -17,7 +17,7 @@ from tests.integration.bench.test_receiver import receiver
 @pytest.mark.parametrize("size", [10_240, 102_400])
 @pytest.mark.parametrize("template", [True, False])
 def test_messages_have_their_size_and_links_of_their_own(size: int, template: bool) -> None:
-    made = contents("r", 30, size, 20, template=template)
+    made = list(contents("r", range(30), size, 20, template=template))
     links = [link for content in made for link in re.findall(rb"shop\.example/([0-9a-f]{32})", content)]
     assert len(links) == len(set(links)) == 30 * 20
     for number, content in enumerate(made):
@@ -31,7 +31,7 @@ def test_messages_have_their_size_and_links_of_their_own(size: int, template: bo
 
 def test_only_a_template_gives_messages_much_in_common() -> None:
     def words(template: bool) -> list[set[bytes]]:
-        made = contents("r", 2, 10_240, 20, template=template)
+        made = contents("r", range(2), 10_240, 20, template=template)
         return [set(content.split(b"\r\n")) for content in made]
 
     alike, unlike = words(True), words(False)
@@ -48,7 +48,7 @@ async def test_the_source_hands_every_message_over_by_smtp() -> None:
         )  # fmt: skip
         assert source.stdin is not None
         assert source.stdout is not None
-        assert await source.stdout.readline() == b"ready\n"
+        assert await source.stdout.readline() == b'{"ready": 50}\n'
         assert (await peer.stats())["accepted"] == 0
         source.stdin.write(b"\n")
         done = json.loads(await source.stdout.readline())
