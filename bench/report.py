@@ -24,19 +24,23 @@ _QUIET_CORES = 0.1
 
 def say(text: str) -> None:
     """Print a line."""
-    out.print(text)
+    out.print(text, soft_wrap=True)
+
+
+def show(table: Table) -> None:
+    """Print a table."""
+    out.print(table)
 
 
 def line(name: str, result: Result) -> str:
-    """One run in one line."""
-    cpu = "  ".join(f"{name} {round(us)}" for name, us in result.cpu_us.items())
+    """One run in one line: messages a second, CPU in us a message, and which process took it."""
+    shares = sorted(result.cpu_us.items(), key=lambda share: -share[1])
+    cpu = ", ".join(f"{process} {us:,.0f}" for process, us in shares if us >= 1)
     noise = ""
     if result.others_cores > _QUIET_CORES:
-        noise = f"  [yellow](others took {result.others_cores:.1f} cores: not a quiet moment)[/]"
-    return (
-        f"  {name:<18} [bold]{result.messages_per_second:7,.0f}[/] messages/s  "
-        f"{result.cpu_us_total:6,.0f} us CPU a message [dim]({cpu})[/]{noise}"
-    )
+        noise = f" [yellow](not a quiet moment: others took {result.others_cores:.1f} cores)[/]"
+    rate, total = result.messages_per_second, result.cpu_us_total
+    return f"  {name:<17}[bold]{rate:>6,.0f}/s[/] {total:>6,.0f} us: [dim]{cpu}[/]{noise}"
 
 
 def median(values: Sequence[float]) -> float:
@@ -44,21 +48,21 @@ def median(values: Sequence[float]) -> float:
     return round(statistics.median(values), 3)
 
 
-def medians(rows: Mapping[str, Sequence[Result]]) -> Table:
-    """Medians by name; the range of the rates shows how far to trust them."""
+def medians(rows: Sequence[tuple[str, str, Sequence[Result]]]) -> Table:
+    """Medians by profile and MTA; the range of the rates shows how far to trust them."""
     table = Table(title="Medians", title_justify="left")
-    headings = ("messages/s", "lowest-highest", "us CPU a message", "peak RSS MiB", "connections")
-    table.add_column("")
-    for heading in headings:
+    table.add_column("Profile")
+    table.add_column("MTA")
+    for heading in ("messages/s", "range", "CPU us", "sessions"):
         table.add_column(heading, justify="right")
-    for name, results in rows.items():
+    for profile, mta, results in rows:
         rates = [result.messages_per_second for result in results]
         table.add_row(
-            name,
+            profile,
+            mta,
             f"{median(rates):,.0f}",
             f"{min(rates):,.0f}-{max(rates):,.0f}",
             f"{median([result.cpu_us_total for result in results]):,.0f}",
-            f"{median([sum(result.peak_rss_mb.values()) for result in results]):,.0f}",
             f"{median([result.connections for result in results]):,.0f}",
         )
     return table
@@ -76,7 +80,9 @@ def write(name: str, figures: Mapping[str, Any]) -> Path:
 def machine() -> dict[str, Any]:
     """What the figures were measured on, and of which commit."""
     commit = ["git", "describe", "--always", "--dirty", "--abbrev=12"]
-    described = subprocess.run(commit, capture_output=True, text=True, check=False)
+    described = subprocess.run(
+        commit, cwd=Path(__file__).parent, capture_output=True, text=True, check=False
+    )
     models = [
         row.partition(":")[2].strip()
         for row in Path("/proc/cpuinfo").read_text().splitlines()
@@ -91,4 +97,10 @@ def machine() -> dict[str, Any]:
         "kernel": platform.release(),
         "python": platform.python_version(),
         "load_average": os.getloadavg()[0],
+        # Services take over the caller's settings. An URL may have a password in it.
+        "settings": {
+            name: value
+            for name, value in sorted(os.environ.items())
+            if name.startswith("EMTA_") and not name.endswith("_URL")
+        },
     }

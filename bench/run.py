@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import argparse
 from collections import defaultdict
-from dataclasses import replace
+from dataclasses import asdict, replace
 from itertools import count
-from pathlib import Path
 from typing import Any
 
 from bench import postfix, report
 from bench.child import BenchError, Child
 from bench.job import PROFILES, Job
 from bench.measure import Result, measure
-from bench.ours import ours, settings
+from bench.ours import ours
 
 _PEER = "postfix_opendkim"
 # Enough for the store's figure per message to be that of a long queue.
@@ -47,40 +46,42 @@ async def run(arguments: argparse.Namespace) -> int:
     mine: dict[str, list[Result]] = defaultdict(list)
     theirs: dict[str, list[Result]] = defaultdict(list)
     for number in range(1, arguments.runs + 1):
-        report.say(f"Run {number} of {arguments.runs}")
+        report.say(f"Run {number} of {arguments.runs}: messages/s, and CPU a message by process")
         for job in jobs:
             mine[job.name].append(await once(job))
             report.say(report.line(job.name, mine[job.name][-1]))
             if arguments.peers:
                 theirs[job.name].append(await postfix.in_namespaces(job))
-                report.say(report.line(f"  {job.name} Postfix", theirs[job.name][-1]))
-    rows = {}
+                report.say(report.line("  Postfix+opendkim", theirs[job.name][-1]))
+    rows = []
     for job in jobs:
-        rows[job.name] = mine[job.name]
+        rows.append((job.name, "emta", mine[job.name]))
         if arguments.peers:
-            rows[f"{job.name}, Postfix + opendkim"] = theirs[job.name]
-    report.out.print(report.medians(rows))
+            rows.append((job.name, "Postfix+opendkim", theirs[job.name]))
+    report.show(report.medians(rows))
     figures = _figures(jobs, mine, octets) | (_compared(mine, theirs) if arguments.peers else {})
     for name, ratio in figures.get("ratio", {}).items():
-        report.say(f"  {name:<18} [bold]{ratio:.1f}[/] times the rate of Postfix with opendkim")
+        report.say(f"  {name:<17}[bold]{ratio:>6.1f}[/] times the rate of Postfix with opendkim")
     report.write("latest", figures)
     return 0
 
 
 async def once(job: Job, **relay: str) -> Result:
     """Do a job once, by an emta and to a receiver that begin afresh."""
-    async with Child("bench.receiver", *job.receiver_options()) as receiver:
-        async with ours(await receiver.hear(), job, **relay) as emta:
-            return await measure(emta, job, receiver, f"run{next(_names)}")
+    options = job.receiver_options()
+    async with (
+        Child("bench.receiver", *options) as receiver,
+        ours(await receiver.hear(), job, **relay) as emta,
+    ):
+        return await measure(emta, job, receiver, f"run{next(_names)}")
 
 
 async def _octets_per_message(job: Job) -> float:
     """What a message takes in the store while it waits; nothing can leave meanwhile."""
     waiting = replace(job, messages=min(_PRELOADED, job.messages))
-    async with Child("bench.receiver") as receiver:
-        async with ours(await receiver.hear(), job) as emta:
-            octets = await emta.preload(waiting, f"waiting{next(_names)}")
-    report.say(f"  {job.name:<18} [bold]{octets:7,.0f}[/] octets in the store per queued message")
+    async with Child("bench.receiver") as receiver, ours(await receiver.hear(), job) as emta:
+        octets = await emta.preload(waiting, f"waiting{next(_names)}")
+    report.say(f"  {job.name:<17}[bold]{octets:>6,.0f}[/] octets in the store per queued message")
     return octets
 
 
@@ -99,7 +100,7 @@ def _figures(jobs: list[Job], mine: dict[str, list[Result]], octets: dict[str, f
             for results in zip(*(mine[job.name] for job in jobs), strict=True)
             for job, result in zip(jobs, results, strict=True)
         ],
-        "settings": {job.name: settings({"dns": 0, "smtp": 0}, job, Path()) for job in jobs},
+        "jobs": {job.name: asdict(job) for job in jobs},
     }
 
 

@@ -52,6 +52,7 @@ async def test_the_source_hands_every_message_over_by_smtp() -> None:
         assert (await peer.stats())["accepted"] == 0
         source.stdin.write(b"\n")
         done = json.loads(await source.stdout.readline())
+        source.stdin.close()
         assert await source.wait() == 0
         stats = await peer.stats()
         assert (stats["accepted"], stats["duplicates"], done["refused"]) == (50, 0, 0)
