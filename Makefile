@@ -10,10 +10,10 @@ QUIETLY := >.venv/setup.log 2>&1 || { cat .venv/setup.log; exit 1; }
 DISTRIBUTIONS := pyproject.toml client/pyproject.toml constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo run test check lint format protos chaos soak clean
+.PHONY: help setup demo run test check bench bench-peers chaos soak lint format protos clean
 
 help:  ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: .venv/demo  ## send 1,000 real messages through the whole stack on this machine, and watch
 	@$(BIN)/python -m demo
@@ -25,6 +25,12 @@ test: .venv/test  ## all tests
 	@$(BIN)/python -m pytest $(PYTEST)
 
 check: lint test  ## everything that must hold: format, lint, types, layers, contract, manifests, tests
+
+bench: .venv/test  ## the speed of it all, measured (some minutes; BENCH="--help" says more)
+	@$(BIN)/python -m bench run $(BENCH)
+
+bench-peers: .venv/test  ## the same beside Debian's Postfix with opendkim (as root)
+	@$(BIN)/python -m bench run --peers $(BENCH)
 
 lint: .venv/dev  ## the static half of `make check`
 	@$(BIN)/ruff format --check --quiet . || { echo "run: make format"; exit 1; }

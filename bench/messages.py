@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Iterator, Sequence
 from email.utils import formatdate
 
 from bench.names import domain
@@ -12,8 +13,9 @@ SENDER = f"bounces@{SENDER_DOMAIN}"
 _LINKS = 20
 _WIDTH = 76
 _HEADER = (
-    "From: Shop <news@{sender}>\r\nTo: {recipient}\r\nSubject: Number {number}, just for you\r\nDate: {date}\r\n"
-    "Message-ID: <{run}.{number}@{sender}>\r\nMIME-Version: 1.0\r\nContent-Type: text/html; charset=utf-8\r\n"
+    "From: Shop <news@{sender}>\r\nTo: {recipient}\r\nSubject: Number {number}, just for you\r\n"
+    "Date: {date}\r\nMessage-ID: <{run}.{number}@{sender}>\r\n"
+    "MIME-Version: 1.0\r\nContent-Type: text/html; charset=utf-8\r\n"
     "List-Unsubscribe: <https://shop.example/u/{number}>\r\n"
     "List-Unsubscribe-Post: List-Unsubscribe=One-Click\r\nFeedback-ID: {run}:shop:bench\r\n\r\n"
 )
@@ -24,15 +26,17 @@ def recipient(run: str, number: int, domains: int) -> str:
     return f"{run}-{number}@{domain(number % domains)}"
 
 
-def contents(run: str, count: int, size: int, domains: int, *, template: bool) -> list[bytes]:
+def contents(
+    run: str, numbers: Sequence[int], size: int, domains: int, *, template: bool
+) -> Iterator[bytes]:
     """Make messages of about `size` octets; with a `template` they differ in greeting and links only."""
     dice = random.Random(run)
     words = [
         "".join(dice.choices("abcdefghijklmnopqrstuvwxyz", k=dice.randint(2, 10))) for _ in range(3_000)
     ]
     fixed = _paragraphs(dice, words, size)
-    made = []
-    for number in range(count):
+    dice = random.Random(f"{run} {numbers[0]}")
+    for number in numbers:
         parts = fixed if template else _paragraphs(dice, words, size)
         links = (
             f'<a href="https://t.shop.example/{dice.getrandbits(128):032x}">more</a>' for _ in range(_LINKS)
@@ -42,8 +46,7 @@ def contents(run: str, count: int, size: int, domains: int, *, template: bool) -
             sender=SENDER_DOMAIN, recipient=to, number=number, run=run, date=formatdate(1_795_000_000)
         )
         body = "\r\n".join(part for pair in zip(parts, links, strict=True) for part in pair)
-        made.append(f"{header}<html><body><p>Dear {to},</p>\r\n{body}\r\n</body></html>\r\n".encode())
-    return made
+        yield f"{header}<html><body><p>Dear {to},</p>\r\n{body}\r\n</body></html>\r\n".encode()
 
 
 def _paragraphs(dice: random.Random, words: list[str], size: int) -> list[str]:

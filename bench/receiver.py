@@ -1,7 +1,7 @@
 """The receiving side, in a process of its own: a fast SMTP server for all domains, and their name server.
 
-It reads commands from standard input and answers each with a line of JSON: "stats", "reset". A message
-counts when the receiver has answered its final dot, or has put it off on purpose.
+It reads commands from standard input and answers each with a line of JSON: "stats", "samples", "reset". A
+message is "seen" when the receiver has answered its final dot, or has put it off on purpose.
 """
 
 from __future__ import annotations
@@ -9,17 +9,17 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
-import resource
 import ssl
 import sys
 import time
 import zlib
 from pathlib import Path
+from typing import cast
 
 import trustme
 import uvloop
 
-from bench.names import Names
+from bench.names import Names, address
 
 _DOT = b"\r\n.\r\n"
 _KEPT = 500  # one message of so many is kept, for its signature to be verified
@@ -37,7 +37,6 @@ class Counts:
         self.samples: list[str] = []
 
     def stats(self) -> dict[str, object]:
-        usage = resource.getrusage(resource.RUSAGE_SELF)
         return {
             "seen": len(self.seen),
             "accepted": len(self.accepted),
@@ -46,21 +45,19 @@ class Counts:
             "connections": self.connections,
             "tls": self.tls,
             "last": self.last,
-            "cpu_seconds": usage.ru_utime + usage.ru_stime,
-            "samples": self.samples,
         }
 
 
 class Receiver:
     """What all connections share."""
 
-    def __init__(
-        self, delay: float, put_off: float, tls: ssl.SSLContext | None, tarpit: set[bytes]
-    ) -> None:
-        self.delay = delay
-        self.put_off = put_off
-        self.tls = tls
-        self.tarpit = tarpit
+    def __init__(self, arguments: argparse.Namespace) -> None:
+        self.delay: float = arguments.delay
+        self.put_off: float = arguments.put_off
+        self.tls = _tls() if arguments.tls else None
+        self.tarpit = set(arguments.tarpit.encode().split())
+        self.uncounted = set(arguments.uncounted.encode().split())
+        self.dead = {address(int(domain[1:5])) for domain in arguments.dead.split()}
         self.counts = Counts()
 
     def puts_off(self, recipient: bytes) -> bool:
@@ -75,7 +72,7 @@ class Receiver:
 
     def saw(self, recipient: bytes) -> None:
         """A message's first answer has been given."""
-        if recipient not in self.counts.seen:
+        if recipient not in self.counts.seen and recipient.rpartition(b"@")[2] not in self.uncounted:
             self.counts.seen.add(recipient)
             self.counts.last = time.monotonic()
 
@@ -99,29 +96,40 @@ class Connection(asyncio.Protocol):
         self._in_content = False
         self._recipient = b""
         self._secured = False
+        # In the middle of STARTTLS, or stuck in the tarpit: what comes is kept, and nothing is said.
+        self._silent = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
-        if not self._secured:
-            self._receiver.counts.connections += 1
-            # The TCP handshake is a round trip as well.
-            self._say([b"220 bench ESMTP\r\n"], self._receiver.delay)
+        self._transport = cast(asyncio.Transport, transport)  # uvloop's are no subclasses of asyncio's
+        self._receiver.counts.connections += 1
+        if transport.get_extra_info("sockname")[0] in self._receiver.dead:
+            self._silent = True
+            return
+        # The TCP handshake is a round trip as well.
+        self._say([b"220 bench ESMTP\r\n"], self._receiver.delay)
 
     def data_received(self, data: bytes) -> None:
         self._buffer = self._buffer + data if self._buffer else data
+        self._answer()
+
+    def _answer(self) -> None:
         replies: list[bytes] = []
-        while self._buffer and (self._take_content if self._in_content else self._take_line)(replies):
-            pass
+        while self._buffer and not self._silent:
+            if not (self._take_content if self._in_content else self._take_line)(replies):
+                break
         if replies:
             self._say(replies)
 
     def _say(self, replies: list[bytes], more: float = 0.0) -> None:
         delay = self._receiver.delay + more
         if delay:
-            asyncio.get_running_loop().call_later(delay, self._transport.write, b"".join(replies))
+            asyncio.get_running_loop().call_later(delay, self._write, b"".join(replies))
         else:
-            self._transport.write(b"".join(replies))
+            self._write(b"".join(replies))
+
+    def _write(self, octets: bytes) -> None:
+        if not self._transport.is_closing():
+            self._transport.write(octets)
 
     def _take_content(self, replies: list[bytes]) -> bool:
         end = self._buffer.find(_DOT)
@@ -143,7 +151,12 @@ class Connection(asyncio.Protocol):
             self._recipient = b""
             replies.append(b"250 2.1.0 ok\r\n")
         elif verb == b"RCPT":
-            replies.append(self._rcpt(line[line.find(b"<") + 1 : line.find(b">")]))
+            recipient = line[line.find(b"<") + 1 : line.find(b">")]
+            if recipient.rpartition(b"@")[2] in self._receiver.tarpit:
+                self._silent = True
+                self._transport.pause_reading()
+            else:
+                replies.append(self._rcpt(recipient))
         elif verb == b"DATA":
             self._in_content = bool(self._recipient)
             replies.append(b"354 go on\r\n" if self._in_content else b"503 5.5.1 no recipients\r\n")
@@ -153,9 +166,11 @@ class Connection(asyncio.Protocol):
                 b"250-bench\r\n" + starttls + b"250-PIPELINING\r\n250-8BITMIME\r\n250 SIZE 0\r\n"
             )
         elif verb == b"STAR":
-            asyncio.get_running_loop().create_task(self._secure())
+            # RFC 3207 section 4.2: what was said before counts no more.
+            self._silent, self._buffer = True, b""
+            self._securing = asyncio.get_running_loop().create_task(self._secure())
         elif verb == b"QUIT":
-            self._transport.write(b"221 2.0.0 bye\r\n")
+            self._write(b"221 2.0.0 bye\r\n")
             self._transport.close()
             return False
         else:
@@ -163,9 +178,6 @@ class Connection(asyncio.Protocol):
         return True
 
     def _rcpt(self, recipient: bytes) -> bytes:
-        if recipient.rpartition(b"@")[2] in self._receiver.tarpit:
-            self._transport.pause_reading()
-            return b""
         if self._receiver.puts_off(recipient):
             return b"451 4.7.1 later, please\r\n"
         self._recipient = recipient
@@ -174,17 +186,19 @@ class Connection(asyncio.Protocol):
     async def _secure(self) -> None:
         # The handshake costs a round trip more than its reply.
         await asyncio.sleep(2 * self._receiver.delay)
-        self._transport.write(b"220 2.0.0 go on\r\n")
+        self._write(b"220 2.0.0 go on\r\n")
         loop = asyncio.get_running_loop()
         assert self._receiver.tls is not None
-        self._secured = True
         try:
             secured = await loop.start_tls(self._transport, self, self._receiver.tls, server_side=True)
-        except OSError:
+        except (OSError, RuntimeError):  # RuntimeError: uvloop's word for a client that has hung up
             return
         if secured is not None:
             self._transport = secured
+            self._secured, self._silent = True, False
             self._receiver.counts.tls += 1
+            # The client's EHLO may have come with the end of its handshake.
+            self._answer()
 
 
 def _tls() -> ssl.SSLContext:
@@ -194,12 +208,7 @@ def _tls() -> ssl.SSLContext:
 
 
 async def _serve(arguments: argparse.Namespace) -> None:
-    receiver = Receiver(
-        arguments.delay,
-        arguments.put_off,
-        _tls() if arguments.tls else None,
-        set(arguments.tarpit.encode().split()),
-    )
+    receiver = Receiver(arguments)
     loop = asyncio.get_running_loop()
     server = await loop.create_server(lambda: Connection(receiver), "0.0.0.0", arguments.port, backlog=4096)
     names, _ = await loop.create_datagram_endpoint(Names, local_addr=("127.0.0.1", arguments.dns_port))
@@ -213,7 +222,11 @@ async def _serve(arguments: argparse.Namespace) -> None:
     while command := await reader.readline():
         if command.strip() == b"reset":
             receiver.counts = Counts()
-        print(json.dumps(receiver.counts.stats()), flush=True)
+        samples = command.strip() == b"samples"
+        print(
+            json.dumps({"samples": receiver.counts.samples} if samples else receiver.counts.stats()),
+            flush=True,
+        )
 
 
 def main() -> None:
@@ -224,7 +237,9 @@ def main() -> None:
     parser.add_argument("--delay", type=float, default=0.0, help="seconds before each group of replies")
     parser.add_argument("--put-off", type=float, default=0.0, help="share of recipients answered 451 once")
     parser.add_argument("--tls", action="store_true", help="offer STARTTLS")
-    parser.add_argument("--tarpit", default="", help="domains that are never answered, separated by spaces")
+    parser.add_argument("--tarpit", default="", help="domains whose recipients are never answered")
+    parser.add_argument("--dead", default="", help="domains whose server accepts, and never greets")
+    parser.add_argument("--uncounted", default="", help="domains whose messages are not seen")
     uvloop.run(_serve(parser.parse_args()))
 
 

@@ -58,6 +58,16 @@ class Stack:
         await self._stop()
         await self._store.__aexit__(kind, error, trace)
 
+    @property
+    def pids(self) -> dict[str, int]:
+        """Process ids of the services, and of the store."""
+        return {name: process.pid for name, process in self._processes.items()} | {"store": self._store.pid}
+
+    @property
+    def store_url(self) -> str:
+        """URL of the store, for services.chassis.store.connect."""
+        return self._store.url
+
     async def failure(self) -> StackError:
         """Wait until a service dies; gives what to say about it."""
         waiting = {asyncio.create_task(p.wait()): name for name, p in self._processes.items()}
