@@ -26,7 +26,7 @@ from services.relay.networks import Networks
 from services.relay.session import Connector, Delivered, Timeouts, Transaction
 
 _ADDRESS = "127.0.0.1"
-_ROUTE = Route((MxHost("mx.bench.example", (_ADDRESS,)),))
+_ROUTE = Route(((10, MxHost("mx.bench.example", (_ADDRESS,))),))
 # At once: answers of several connections come in one turn of the loop, as they do in the Relay.
 _CONNECTIONS = 8
 _MESSAGES_PER_CONNECTION = 500

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-import uuid
+import os
+import secrets
+import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from emta.relay.v1.relay_service_pb2_grpc import add_RelayServiceServicer_to_server
+from emta.relay.v1.site_service_pb2_grpc import add_SiteServiceServicer_to_server
 from services.chassis.clock import Clock, clock_of
 from services.chassis.headroom import Headroom, Marks
 from services.chassis.rpc import Server
 from services.chassis.store import answers, open_store
 from services.relay.deliver import Deliverer
 from services.relay.dispatcher import Dispatcher
+from services.relay.limits import Limits
 from services.relay.mx import MxResolver
+from services.relay.mx_rules import MxRules
 from services.relay.networks import Networks
 from services.relay.peers import connected
 from services.relay.reporter import Reporter
@@ -22,6 +27,8 @@ from services.relay.server import RelayService
 from services.relay.session import Connector, Timeouts
 from services.relay.settings import RelaySettings
 from services.relay.shards import Shards
+from services.relay.site_service import SiteService
+from services.relay.store.limits import LimitStore
 from services.relay.store.queue import Queue
 
 
@@ -41,13 +48,17 @@ async def running(settings: RelaySettings, clock: Clock | None = None) -> AsyncI
             wait_seconds=settings.store_timeout_seconds / 2,
         )
         await queue.fix_shards()
-        shards = Shards(store, queue, clock, uuid.uuid4().hex, settings.lease_seconds)
+        relay_id = f"{socket.gethostname()}/{os.getpid()}/{secrets.token_hex(4)}"
+        shards = Shards(store, queue, clock, relay_id, settings.lease_seconds)
         await shards.share()
         reporter = Reporter(queue, shards, peers)
         marks = Marks(
             settings.memory_accept_percent, settings.disk_accept_percent, settings.disk_deliver_percent
         )
         headroom = Headroom(store, marks)
+        limit_store = LimitStore(store)
+        rules = MxRules.load(settings.mx_rules)
+        limits = Limits(limit_store, clock, rules, relay_id, settings.lease_seconds)
 
         def accepted() -> None:
             dispatcher.accepted()
@@ -58,7 +69,14 @@ async def running(settings: RelaySettings, clock: Clock | None = None) -> AsyncI
             reporter.wake()
 
         deliverer = Deliverer(
-            queue, clock, _resolver(settings, clock), _connector(settings), peers, settings, settled=settled
+            queue,
+            clock,
+            _resolver(settings, clock),
+            _connector(settings),
+            limits,
+            peers,
+            settings,
+            settled=settled,
         )
         dispatcher = Dispatcher(
             queue,
@@ -80,10 +98,12 @@ async def running(settings: RelaySettings, clock: Clock | None = None) -> AsyncI
             share_port=settings.share_port,
         )
         server.add(add_RelayServiceServicer_to_server, service, "emta.relay.v1.RelayService")
+        sites = SiteService(limit_store, rules, clock)
+        server.add(add_SiteServiceServicer_to_server, sites, "emta.relay.v1.SiteService")
         async with server:
             working = [
                 asyncio.create_task(work)
-                for work in (dispatcher.run(), reporter.run(), shards.run(), headroom.run())
+                for work in (dispatcher.run(), reporter.run(), shards.run(), headroom.run(), limits.run())
             ]
             try:
                 yield server
@@ -94,6 +114,7 @@ async def running(settings: RelaySettings, clock: Clock | None = None) -> AsyncI
                 await deliverer.lanes.close()
                 for task in working:
                     task.cancel()
+                await limits.close()
                 await reporter.flush()
                 await shards.leave()
 

@@ -20,6 +20,7 @@ from services.chassis.telemetry import begin_span
 from services.relay import outcomes
 from services.relay.attempt import Attempt
 from services.relay.lanes import Lanes
+from services.relay.limits import Limits
 from services.relay.mx import MxResolver, Route
 from services.relay.peers import Peers
 from services.relay.replies import AttemptFailed
@@ -37,6 +38,9 @@ _log = Log("relay")
 # times with it as the only suspect; a service of ours three times while asked about it alone.
 _OWNER_CRASHES, _PEER_CRASHES = 5, 3
 
+# A domain of a site that is full is looked at again after so long.
+_FULL_SITE_MS = 5_000
+
 _SIGNER_AWAY = HoldCause.HOLD_CAUSE_SIGNER_UNAVAILABLE
 _BOUNCE_AWAY = HoldCause.HOLD_CAUSE_BOUNCE_UNAVAILABLE
 
@@ -53,6 +57,7 @@ class Deliverer:
         clock: Clock,
         resolver: MxResolver,
         connector: Connector,
+        limits: Limits,
         peers: Peers,
         settings: RelaySettings,
         settled: Callable[[], None],
@@ -70,6 +75,8 @@ class Deliverer:
         self.octets_in_flight = 0
         self.lanes = Lanes(
             connector,
+            limits,
+            clock,
             connections=settings.connections_per_site,
             idle_seconds=settings.idle_seconds,
             may_begin=self._may_begin,
@@ -103,7 +110,7 @@ class Deliverer:
     def stop(self) -> None:
         """Begin no more transactions: what has not begun goes back to the queue."""
         self._stopping = True
-        self.lanes.recall()
+        self.lanes.sweep()
 
     def begin(self, claimed: Claimed) -> None:
         """Work on a message until it is settled."""
@@ -154,6 +161,11 @@ class Deliverer:
 
     def _routed(self, attempt: Attempt, route: Route) -> None:
         attempt.route = route
+        if self.lanes.is_full(route):
+            # Its domain is another one than those that fill the site; it would only stand in the way.
+            now_ms = self._clock.now_ms()
+            self._settler.put_back(attempt, min(now_ms + _FULL_SITE_MS, attempt.claimed.deadline_ms))
+            return
         # The last call about it was answered by nobody: perhaps because of it.
         self._sign.add(attempt, alone=attempt.claimed.hold == _SIGNER_AWAY)
 

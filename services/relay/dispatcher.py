@@ -149,6 +149,7 @@ class Dispatcher:
             except RedisError as error:
                 # Without its lease no transaction begins: see Deliverer.
                 _log.warning("leases_not_renewed", error=type(error).__name__)
-                continue
-            for message in lost:
-                message.leased_until_ms = 0
+            else:
+                for message in lost:
+                    message.leased_until_ms = 0
+            self._deliverer.lanes.sweep()

@@ -29,6 +29,10 @@ _SHORTEST_TTL, _LONGEST_TTL = 30, 86_400
 # Seconds. RFC 2308 section 7: a failure is remembered for at most five minutes, so that a domain which was
 # repaired gets its mail.
 _LONGEST_FAILURE_TTL = 300
+# A busy domain is looked up again before its records run out, so that nobody waits for it.
+_AHEAD_MS = 3_000
+# RFC 8767 section 5: answers may be used for a while past their time when there are no fresh ones.
+_STALE_MS = 86_400_000
 # Domains held at once; 100,000 routes are about 100 MB.
 _MAX_CACHED = 100_000
 # With one name server before asking the next one or again: what resolvers use by custom (resolv.conf).
@@ -45,24 +49,35 @@ class MxHost:
     addresses: tuple[str, ...]
 
 
-@dataclass(frozen=True)
 class Route:
-    """The servers of a domain, in the order to try."""
+    """The servers of a domain. Domains with equal keys have the same ones: they can share connections."""
 
-    hosts: tuple[MxHost, ...]
+    __slots__ = ("best_host", "by_preference", "key")
+
+    def __init__(self, by_preference: tuple[tuple[int, MxHost], ...]) -> None:
+        """`by_preference`: (preference, host), best first."""
+        self.by_preference = by_preference
+        best = by_preference[0][0]
+        # Always the same one of equals: it names the site where no MX rule does.
+        self.best_host = min(host.name for preference, host in by_preference if preference == best)
+        self.key = " ".join(sorted(f"{preference}:{host.name}" for preference, host in by_preference))
 
     @property
-    def key(self) -> str:
-        return " ".join(sorted(host.name for host in self.hosts))
+    def hosts(self) -> tuple[MxHost, ...]:
+        """The servers in the order to try, equal preferences and the addresses of a host shuffled anew."""
+        shuffled = random.sample(self.by_preference, len(self.by_preference))
+        ordered = sorted(shuffled, key=lambda entry: entry[0])
+        return tuple(MxHost(host.name, _in_order(host.addresses)) for _, host in ordered)
 
 
 @dataclass(frozen=True)
 class _Answer:
-    """What the cache holds: hosts by preference, or the failure; never both."""
+    """What the cache holds: a route or why there is none; never both."""
 
     expires_ms: int
-    hosts: tuple[tuple[int, MxHost], ...] = ()
+    route: Route | None = None
     failure: SmtpReply | None = None
+    stale_until_ms: int = 0  # until when the route serves while the name servers are down
 
 
 @dataclass(frozen=True)
@@ -105,32 +120,52 @@ class MxResolver:
         answer = self._cache.get(domain)
         if answer is None or answer.expires_ms <= self._clock.now_ms():
             answer = await self._look_up_once(domain)
-        if answer.failure is not None:
+        if answer.route is None:
+            assert answer.failure is not None
             raise AttemptFailed(answer.failure)
-        shuffled = random.sample(answer.hosts, len(answer.hosts))
-        ordered = sorted(shuffled, key=lambda entry: entry[0])
-        return Route(tuple(MxHost(host.name, _in_order(host.addresses)) for _, host in ordered))
+        return answer.route
 
     def known(self, domain: str) -> Route | None:
+        """Give the route of a domain if it is at hand; a look-up that is soon needed begins meanwhile."""
         answer = self._cache.get(domain)
-        if answer is None or answer.failure is not None or answer.expires_ms <= self._clock.now_ms():
+        if answer is None or answer.route is None:
             return None
-        return Route(tuple(host for _, host in answer.hosts))
+        left_ms = answer.expires_ms - self._clock.now_ms()
+        if left_ms <= 0:
+            return None
+        if left_ms < _AHEAD_MS and domain not in self._lookups:
+            self._begin_look_up(domain)
+        return answer.route
 
     async def _look_up_once(self, domain: str) -> _Answer:
-        task = self._lookups.get(domain)
-        if task is None:
-            task = asyncio.create_task(self._look_up(domain))
-            self._lookups[domain] = task
-            task.add_done_callback(lambda _: self._lookups.pop(domain, None))
+        task = self._lookups.get(domain) or self._begin_look_up(domain)
         # One caller that gives up takes nothing from the others.
         return await asyncio.shield(task)
+
+    def _begin_look_up(self, domain: str) -> asyncio.Task[_Answer]:
+        task = self._lookups[domain] = asyncio.create_task(self._look_up(domain))
+        task.add_done_callback(lambda _: self._lookups.pop(domain, None))
+        return task
 
     async def _look_up(self, domain: str) -> _Answer:
         try:
             hosts, ttl = await self._hosts(domain)
-            answer = _Answer(self._expiry(ttl, _LONGEST_TTL), hosts)
+            expires_ms = self._expiry(ttl, _LONGEST_TTL)
+            answer = _Answer(expires_ms, Route(hosts), None, expires_ms + _STALE_MS)
         except _NoRoute as problem:
+            old = self._cache.get(domain)
+            if (
+                problem.kind == FailureKind.FAILURE_KIND_DNS_UNAVAILABLE
+                and old is not None
+                and old.route is not None
+                and self._clock.now_ms() < old.stale_until_ms
+            ):
+                # RFC 8767: what was true a while ago serves better than nothing.
+                answer = _Answer(
+                    self._expiry(_SHORTEST_TTL, _LONGEST_TTL), old.route, None, old.stale_until_ms
+                )
+                self._cache[domain] = answer
+                return answer
             reply = Place(domain).failure(SmtpPhase.SMTP_PHASE_DNS, problem.kind, problem.text)
             answer = _Answer(self._expiry(problem.ttl, _LONGEST_FAILURE_TTL), failure=reply)
         self._cache.pop(domain, None)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import socket
+from pathlib import Path
 from typing import Literal
 
 from pydantic import Field, field_validator
@@ -61,10 +62,20 @@ class RelaySettings(StoreSettings):
     idle_seconds: float = Field(
         2.0, ge=0, description="How long a connection is kept when its site has no more work, seconds."
     )
-    connections_per_site: int = Field(
-        5, ge=1, description="Connections to one recipient domain at once, from this process."
+    mx_rules: Path | None = Field(
+        None,
+        description="File with MX rules of one's own, over those that come with the Relay "
+        "(docs/reference/mx-rules.md): connections, messages per connection and rate by site.",
     )
-    messages_per_connection: int = Field(100, ge=1, description="Messages over one connection.")
+    connections_per_site: int = Field(
+        5,
+        ge=1,
+        description="Connections to the mail servers of one domain at once, from this process; MX rules "
+        "limit those of all Relays together.",
+    )
+    messages_per_connection: int = Field(
+        100, ge=1, description="Messages over one connection at most; MX rules may say fewer."
+    )
     workers: int = Field(
         1,
         ge=1,
