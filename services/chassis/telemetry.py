@@ -31,8 +31,8 @@ from opentelemetry.trace import (
 _TRACEPARENT = re.compile(r"00-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-([0-9a-f]{2})")
 _SAMPLED = tuple("13579bdf")
 _NEW_TRACE = "new-01"
-# A collector that is away may not hold up a stop for longer.
-_FLUSH_MILLIS = 2_000
+# A collector that is away may not hold up a stop for longer than two seconds, all told.
+_FLUSH_MILLIS = 1_500
 
 Attributes = Mapping[str, str | int | float | bool]
 
@@ -133,7 +133,7 @@ def setup(service: str) -> TracerProvider:
 
 
 def shut_down(provider: TracerProvider) -> None:
-    """Export what is left, for two seconds at most; the exporter itself would wait far longer."""
+    """Export what is left, as long as a stop may take for it; the exporter would wait far longer."""
     flushing = threading.Thread(target=provider.shutdown, daemon=True)
     flushing.start()
     flushing.join(_FLUSH_MILLIS / 1000)
