@@ -11,8 +11,15 @@ from typing import Protocol
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
+from services.chassis.logs import Log
+
 # How often the store's time is read again. Machines drift by milliseconds a minute.
 _FOLLOW_SECONDS = 5.0
+# Policy: no machine drifts by five minutes between two looks, and nobody leaves a wrong date for an hour.
+_JUMP_MS = 300_000.0
+_BELIEVED_AFTER_SECONDS = 3_600.0
+
+_log = Log("store")
 
 
 class Clock(Protocol):
@@ -49,7 +56,16 @@ class SystemClock:
 
 
 class StoreClock(SystemClock):
-    """Follows the store's TIME, so that all processes agree on when a message expires."""
+    """Follows the store's TIME, so that all processes agree on when a message expires.
+
+    Somebody who sets a date must not make messages expire: a time that has jumped is followed only when it
+    has stayed so for an hour; until then the clock runs on by itself, and says so.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._followed = False
+        self._jumped_at: float | None = None
 
     @classmethod
     async def of(cls, store: Redis) -> StoreClock:
@@ -63,7 +79,20 @@ class StoreClock(SystemClock):
         before = time.monotonic()
         seconds, microseconds = await store.time()
         middle = (before + time.monotonic()) / 2
-        self._origin_ms = seconds * 1000 + microseconds / 1000 - middle * 1000
+        self._set(seconds * 1000 + microseconds / 1000 - middle * 1000)
+
+    def _set(self, origin_ms: float) -> None:
+        """Take the store's time over; one that has jumped only after a while."""
+        now = time.monotonic()
+        if not self._followed or abs(origin_ms - self._origin_ms) < _JUMP_MS:
+            self._followed, self._jumped_at = True, None
+            self._origin_ms = origin_ms
+        elif self._jumped_at is None:
+            self._jumped_at = now
+            _log.error("clock_jumped", by_seconds=round((origin_ms - self._origin_ms) / 1000))
+        elif now - self._jumped_at > _BELIEVED_AFTER_SECONDS:
+            self._jumped_at = None
+            self._origin_ms = origin_ms
 
     async def keep_following(self, store: Redis) -> None:
         """Read the store's time again and again; while it is away the clock runs on by itself."""

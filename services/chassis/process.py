@@ -70,7 +70,7 @@ def main(
         print(f"{name}: {error}", file=sys.stderr)
         raise SystemExit(EXIT_FAILED) from None
     finally:
-        provider.shutdown()
+        telemetry.shut_down(provider)
     raise SystemExit(0)
 
 

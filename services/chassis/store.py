@@ -17,7 +17,7 @@ from redis.asyncio.connection import AbstractConnection
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.connection import HiredisRespSerializer
-from redis.exceptions import NoScriptError, OutOfMemoryError, RedisError
+from redis.exceptions import ConnectionError, NoScriptError, OutOfMemoryError, RedisError
 
 from emta.problems import Problem, unavailable
 from services.chassis.embedded_store import EmbeddedStore
@@ -66,10 +66,22 @@ def _cluster(store: object) -> RedisCluster | None:
 
 def _packing_in_c(connection_class: type[AbstractConnection]) -> type[AbstractConnection]:
     """redis-py's asynchronous connections write commands in Python, at five times the cost of hiredis."""
+
+    async def send_packed_command(self: Any, *args: Any, **kwargs: Any) -> None:
+        try:
+            await connection_class.send_packed_command(self, *args, **kwargs)
+        except RuntimeError as error:
+            # uvloop's way to say that the connection was reset.
+            await self.disconnect(nowait=True)
+            raise ConnectionError(str(error)) from None
+
     return type(
         connection_class.__name__,
         (connection_class,),
-        {"pack_command": lambda self, *args: HiredisRespSerializer().pack(*args)},
+        {
+            "pack_command": lambda self, *args: HiredisRespSerializer().pack(*args),
+            "send_packed_command": send_packed_command,
+        },
     )
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import random
 import re
+import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
@@ -120,7 +121,8 @@ def setup(service: str) -> TracerProvider:
 
     Sampling is decided where a trace begins: here every child of a sampled parent is recorded.
     """
-    provider = TracerProvider(resource=Resource.create({"service.name": f"emta-{service}"}))
+    resource = Resource.create({"service.name": f"emta-{service}"})
+    provider = TracerProvider(resource=resource, shutdown_on_exit=False)
     if os.environ.get("OTEL_EXPORTER_OTLP_ENDPOINT"):
         from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter
 
@@ -128,3 +130,10 @@ def setup(service: str) -> TracerProvider:
         provider.add_span_processor(BatchSpanProcessor(exporter, export_timeout_millis=_FLUSH_MILLIS))
     trace.set_tracer_provider(provider)
     return provider
+
+
+def shut_down(provider: TracerProvider) -> None:
+    """Export what is left, for two seconds at most; the exporter itself would wait far longer."""
+    flushing = threading.Thread(target=provider.shutdown, daemon=True)
+    flushing.start()
+    flushing.join(_FLUSH_MILLIS / 1000)

@@ -6,13 +6,14 @@ import asyncio
 import os
 import secrets
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
 from emta.relay.v1.relay_service_pb2_grpc import add_RelayServiceServicer_to_server
 from emta.relay.v1.site_service_pb2_grpc import add_SiteServiceServicer_to_server
 from services.chassis.clock import Clock, clock_of
 from services.chassis.headroom import Headroom, Marks
+from services.chassis.logs import Log
 from services.chassis.rpc import Server
 from services.chassis.store import answers, open_store
 from services.relay.deliver import Deliverer
@@ -30,6 +31,9 @@ from services.relay.shards import Shards
 from services.relay.site_service import SiteService
 from services.relay.store.limits import LimitStore
 from services.relay.store.queue import Queue
+
+_log = Log("relay")
+_AGAIN_SECONDS = 1.0
 
 
 @asynccontextmanager
@@ -64,8 +68,8 @@ async def running(settings: RelaySettings, clock: Clock | None = None) -> AsyncI
             dispatcher.accepted()
             reporter.wake()
 
-        def settled() -> None:
-            dispatcher.settled()
+        def settled(due_ms: int | None) -> None:
+            dispatcher.settled(due_ms)
             reporter.wake()
 
         deliverer = Deliverer(
@@ -117,6 +121,16 @@ async def running(settings: RelaySettings, clock: Clock | None = None) -> AsyncI
                 await limits.close()
                 await reporter.flush()
                 await shards.leave()
+
+
+async def _keep(work: Callable[[], Awaitable[None]]) -> None:
+    """Do something for ever. A defect of ours may cost a second, but not the service."""
+    while True:
+        try:
+            await work()
+        except Exception as error:
+            _log.error("work_failed", work=work.__qualname__, error=repr(error))
+            await asyncio.sleep(_AGAIN_SECONDS)
 
 
 def _resolver(settings: RelaySettings, clock: Clock) -> MxResolver:

@@ -17,7 +17,8 @@ class Batcher(Generic[Item]):
     """`work` gets what was added, in batches.
 
     A batch goes when `max_items` or `max_weight` are together, `max_wait_seconds` after its first item at
-    the latest. Batches are worked on side by side. `work` handles its own failures.
+    the latest. Batches are worked on side by side. `work` handles its own failures; what it raises all the
+    same is a defect, and each item of the batch is `dropped`.
     """
 
     def __init__(
@@ -28,12 +29,14 @@ class Batcher(Generic[Item]):
         max_wait_seconds: float,
         weigh: Callable[[Item], int] | None = None,
         max_weight: int = 0,
+        dropped: Callable[[Item], None] = lambda item: None,
     ) -> None:
         self._work = work
         self._max_items = max_items
         self._max_wait_seconds = max_wait_seconds
         self._weigh = weigh
         self._max_weight = max_weight
+        self._dropped = dropped
         self._waiting: list[Item] = []
         self._weight = 0
         self._timer: asyncio.TimerHandle | None = None
@@ -65,5 +68,6 @@ class Batcher(Generic[Item]):
         try:
             await self._work(batch)
         except Exception as error:
-            # A defect of ours. The messages' leases run out, and they are tried again.
             _log.error("batch_failed", items=len(batch), error=repr(error))
+            for item in batch:
+                self._dropped(item)

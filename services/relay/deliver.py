@@ -60,12 +60,12 @@ class Deliverer:
         limits: Limits,
         peers: Peers,
         settings: RelaySettings,
-        settled: Callable[[], None],
+        settled: Callable[[int | None], None],
     ) -> None:
         self._clock = clock
         self._resolver = resolver
         self._settings = settings
-        self._settled = settled  # called whenever a message was
+        self._settled = settled  # told whenever a message was, and when it is due again (ms; None: never)
         self._settler = Settler(queue, self._leave)
         self._stopping = False
         self._resolving: dict[str, list[Attempt]] = {}
@@ -91,6 +91,7 @@ class Deliverer:
             answered=self._signed,
             away=lambda attempt: self._hold(attempt, _SIGNER_AWAY),
             died=lambda attempt: self._peer_died(attempt, _SIGNER_AWAY),
+            dropped=self._leave,
         )
         self._qualify: Stage[Attempt, QualifyRepliesItem, QualifyRepliesResult] = Stage(
             item=_qualify_item,
@@ -100,6 +101,7 @@ class Deliverer:
             answered=self._qualified,
             away=lambda attempt: self._hold(attempt, _BOUNCE_AWAY),
             died=lambda attempt: self._peer_died(attempt, _BOUNCE_AWAY),
+            dropped=self._leave,
         )
 
     @property
@@ -303,13 +305,15 @@ class Deliverer:
         told = outcomes.given_up(attempt.claimed, self._clock.now_ms(), attempt.traceparent, cause)
         self._settler.finish(attempt, told)
 
-    def _leave(self, attempt: Attempt) -> None:
+    def _leave(self, attempt: Attempt, due_ms: int | None = None) -> None:
         """Out of our hands: settled, or abandoned; then its lease runs out as if we had died."""
+        if attempt not in self.in_flight:
+            return
         attempt.span.end()
         self.in_flight.discard(attempt)
         self._suspects.discard(attempt)
         self.octets_in_flight -= len(attempt.claimed.content)
-        self._settled()
+        self._settled(due_ms)
 
 
 def _sign_item(attempt: Attempt) -> SignItem:

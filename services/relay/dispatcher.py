@@ -55,9 +55,9 @@ class Dispatcher:
         """There may be something to claim."""
         self._wake.set()
 
-    def settled(self) -> None:
-        """There is room for something more."""
-        if self._sated:
+    def settled(self, due_ms: int | None) -> None:
+        """There is room for something more; a message may be due again already."""
+        if self._sated or (due_ms is not None and due_ms <= self._clock.now_ms()):
             self._wake.set()
 
     async def run(self) -> None:
@@ -104,6 +104,8 @@ class Dispatcher:
                 return next_look_ms
             if not shards:
                 continue
+            # What cannot be recorded as it should be is not begun.
+            await self._queue.replicated(shards[:1])
             now_ms = self._clock.now_ms()
             claim = await self._queue.claim(shards, now_ms, now_ms + self._lease_ms, appetite)
             for claimed in claim.messages:

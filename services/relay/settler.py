@@ -5,8 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 
-from redis.exceptions import RedisError
-
 from emta.feedback.v1.feedback_service_pb2 import RecordOutcomesItem
 from services.chassis.logs import Log
 from services.relay.attempt import Attempt
@@ -21,9 +19,10 @@ _STORE_AWAY_SECONDS = 0.2
 
 
 class Settler:
-    """Settles attempts in batches; `settled` is told each one, also when its lease had been lost."""
+    """Settles attempts in batches; `settled` is told each one, also when its lease had been lost, and when
+    its message is due again (ms; None: never)."""
 
-    def __init__(self, queue: Queue, settled: Callable[[Attempt], None]) -> None:
+    def __init__(self, queue: Queue, settled: Callable[[Attempt, int | None], None]) -> None:
         self._queue = queue
         self._settled = settled
         self._batches: Batcher[tuple[Attempt, Settlement]] = Batcher(
@@ -47,10 +46,11 @@ class Settler:
                 results = results or await self._queue.settle(settlements)
                 await self._queue.replicated({settlement.claimed.shard for settlement in settlements})
                 break
-            except RedisError as error:
-                _log.warning("store_away", error=type(error).__name__)
+            except Exception as error:
+                # Whatever it is: what was sent has to be written down.
+                _log.warning("store_away", error=repr(error))
                 await asyncio.sleep(_STORE_AWAY_SECONDS)
-        for (attempt, _), was_ours in zip(batch, results, strict=True):
+        for (attempt, settlement), was_ours in zip(batch, results, strict=True):
             if not was_ours:
                 _log.warning("lease_lost", message=attempt.claimed.message.message_id)
-            self._settled(attempt)
+            self._settled(attempt, settlement.due_ms)

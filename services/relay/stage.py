@@ -24,7 +24,7 @@ class Stage(Generic[Attempt, Item, Result]):
 
     When a whole call fails, nobody knows whether the service was away or died of one of the items. When
     such attempts come back they are to be added `alone`: they are asked about one by one, each after the
-    service has said that it serves. What it then dies of, `died` is told.
+    service has said that it serves. What it then dies of, `died` is told. `dropped`: a defect of ours.
     """
 
     def __init__(
@@ -37,6 +37,7 @@ class Stage(Generic[Attempt, Item, Result]):
         answered: Callable[[Attempt, Result], None],
         away: Callable[[Attempt], None],
         died: Callable[[Attempt], None],
+        dropped: Callable[[Attempt], None] = lambda attempt: None,
     ) -> None:
         self._item = item
         self._call = call
@@ -50,6 +51,7 @@ class Stage(Generic[Attempt, Item, Result]):
             max_wait_seconds=_BATCH_SECONDS,
             weigh=weigh,
             max_weight=_BATCH_BYTES,
+            dropped=dropped,
         )
         self._alone: deque[Attempt] = deque()
         self._asking_alone: asyncio.Task[None] | None = None

@@ -6,10 +6,11 @@
 --
 -- KEYS[1]  key prefix of the shard
 -- ARGV     now_ms, end of the lease_ms, at most so many messages, at most so many octets,
---          at most so many of a domain, 1 when a suspect may be given out,
+--          at most so many of a domain, 1 when a suspect may be given out, the fence of this claim (no
+--          space, like no other: not a count, which a replica that takes over could repeat),
 --          then for every domain that is treated otherwise: domain, at most so many of it
--- Returns the next time to look (ms, "" when nothing waits), the fence, and for every message its number,
--- how often its owner died, its record and its progress.
+-- Returns the next time to look (ms, "" when nothing waits), and for every message its number, how
+-- often its owner died, its record and its progress.
 
 local prefix, now, lease_end = KEYS[1], ARGV[1], ARGV[2]
 local left, octets_left, usual = tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5])
@@ -17,7 +18,7 @@ local domains, leased, leases = prefix .. "domains", prefix .. "leased", prefix 
 local suspects, crashes = prefix .. "suspects", prefix .. "crashes"
 
 local function take_back(number)
-    local domain = string.match(redis.call("HGET", leases, number), "^%d+ (.*)$")
+    local domain = string.match(redis.call("HGET", leases, number), "^%S+ (.*)$")
     redis.call("ZREM", leased, number)
     redis.call("HDEL", leases, number)
     if redis.call("HINCRBY", crashes, number, 1) > 1 then
@@ -33,12 +34,12 @@ for _, number in ipairs(redis.call("ZRANGEBYSCORE", leased, "-inf", now, "LIMIT"
 end
 
 local allowed, others = {}, 0
-for at = 7, #ARGV, 2 do
+for at = 8, #ARGV, 2 do
     allowed[ARGV[at]] = tonumber(ARGV[at + 1])
     others = others + 1
 end
 
-local fence = redis.call("INCR", prefix .. "fence")
+local fence = ARGV[7]
 local claimed = {}
 local some_crashed = redis.call("EXISTS", crashes) == 1
 
@@ -90,4 +91,4 @@ end
 look_at(redis.call("ZRANGEBYSCORE", domains, "(" .. now, "+inf", "WITHSCORES", "LIMIT", 0, 1)[2])
 look_at(redis.call("ZRANGE", leased, 0, 0, "WITHSCORES")[2])
 look_at(redis.call("ZRANGEBYSCORE", suspects, "(" .. now, "+inf", "WITHSCORES", "LIMIT", 0, 1)[2])
-return { next_look or "", fence, claimed }
+return { next_look or "", claimed }

@@ -24,6 +24,7 @@ A message is in exactly one of due, leased and suspects until it is finished. Ev
 from __future__ import annotations
 
 import hashlib
+import secrets
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -137,6 +138,8 @@ class Queue:
         self._replicas = replicas
         self._wait_seconds = wait_seconds
         self._bodies = Bodies()
+        self._holder = secrets.token_hex(8)
+        self._claims = 0
         self._dictionaries: set[tuple[int, bytes]] = set()  # (shard, name) that the shard should have
         self.shards = shards
 
@@ -235,18 +238,20 @@ class Queue:
         self, shards: Sequence[int], now_ms: int, leased_until_ms: int, appetite: Appetite
     ) -> Claim:
         """Lease messages of some shards that are due; each gives its part of what is wanted."""
-        args = _wanted(appetite, len(shards))
+        self._claims += 1
+        fence = f"{self._holder}.{self._claims}"
+        args = _wanted(appetite, len(shards), fence)
         answers = await _claim.each(
             self._store, [(_prefix(shard), [now_ms, leased_until_ms, *args]) for shard in shards]
         )
         messages, looks = [], []
-        for shard, (next_look, fence, flat) in zip(shards, answers, strict=True):
+        for shard, (next_look, flat) in zip(shards, answers, strict=True):
             if next_look:
                 looks.append(int(float(next_look)))
             for at in range(0, len(flat), 4):
                 claimed = await self._claimed(shard, flat[at : at + 4])
                 if claimed is not None:
-                    claimed.fence, claimed.leased_until_ms = b"%d" % fence, leased_until_ms
+                    claimed.fence, claimed.leased_until_ms = fence.encode(), leased_until_ms
                     messages.append(claimed)
         return Claim(messages, min(looks, default=None))
 
@@ -339,13 +344,14 @@ class Queue:
             await pipeline.execute()
 
 
-def _wanted(appetite: Appetite, shards: int) -> list[Value]:
+def _wanted(appetite: Appetite, shards: int, fence: str) -> list[Value]:
     """What each of some shards is asked for: its part, and of everything at least one."""
     args: list[Value] = [
         -(-appetite.messages // shards),
         -(-appetite.octets // shards),
         max(1, appetite.of_a_domain // shards),
         int(appetite.suspect),
+        fence,
     ]
     for domain, most in appetite.exceptions.items():
         args += [domain, -(-most // shards)]

@@ -8,7 +8,7 @@
 local prefix, results = KEYS[1], {}
 for at = 2, #ARGV, 2 do
     local lease = redis.call("HGET", prefix .. "leases", ARGV[at])
-    if lease and string.match(lease, "^%d+") == ARGV[at + 1] then
+    if lease and string.match(lease, "^%S+") == ARGV[at + 1] then
         redis.call("ZADD", prefix .. "leased", ARGV[1], ARGV[at])
         results[#results + 1] = 1
     else

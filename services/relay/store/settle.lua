@@ -16,7 +16,7 @@ for at = 1, #ARGV, 8 do
     local number, fence, due, domain = ARGV[at], ARGV[at + 1], ARGV[at + 2], ARGV[at + 3]
     local dictionary, progress = ARGV[at + 4], ARGV[at + 5]
     local lease = redis.call("HGET", leases, number)
-    if not lease or string.match(lease, "^%d+") ~= fence then
+    if not lease or string.match(lease, "^%S+") ~= fence then
         results[#results + 1] = 0
     else
         redis.call("ZREM", leased, number)

@@ -261,7 +261,7 @@ async def test_nothing_of_a_finished_message_stays_but_its_answer(queue: Queue, 
     await queue.settle([Settlement(message, None, []) for message in claimed[1:] + again])
 
     left = {name.split(b":")[2] for name in await names(store, "relay:{s00}:*")}
-    assert left == {b"known", b"outbox", b"outbox_size", b"number", b"fence"}
+    assert left == {b"known", b"outbox", b"outbox_size", b"number"}
     for name in await names(store, "relay:{s00}:known:*"):
         assert await store.ttl(name) > 8 * 86_400
 
