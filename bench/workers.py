@@ -16,7 +16,7 @@ _CONNECTIONS_PER_SITE = 2
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What the command takes."""
     # The last connection to end stops the clock: with few messages chance weighs more than speed.
-    parser.add_argument("--messages", type=int, default=6_000, help="messages a run (default: 6,000)")
+    parser.add_argument("--messages", type=int, default=12_000, help="messages a run (default: 12,000)")
     parser.add_argument("--runs", type=int, default=3, help="runs with each number (default: 3)")
 
 
