@@ -73,12 +73,6 @@ class StoreSettings(ServiceSettings):
     store_timeout_seconds: float = Field(
         2.0, gt=0, description="Longest wait for an answer of the store, seconds."
     )
-    min_replica_acks: int = Field(
-        0,
-        ge=0,
-        description="Replicas that must have what is accepted and settled, besides the primary; while "
-        "fewer answer, nothing is accepted. A failover then loses nothing.",
-    )
 
     @field_validator("redis_url")
     @classmethod

@@ -103,6 +103,12 @@ class RelaySettings(StoreSettings):
     max_in_flight_octets: int = Field(
         256 * 1024 * 1024, ge=1, description="Octets of content being worked on at once, in this process."
     )
+    min_replica_acks: int = Field(
+        0,
+        ge=0,
+        description="Replicas that must have what is accepted and settled, besides the primary; while "
+        "fewer answer, nothing is accepted. A failover then loses nothing.",
+    )
     outbox_max: int = Field(
         2_500_000,
         ge=1,
