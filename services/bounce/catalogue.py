@@ -7,12 +7,13 @@ README.md beside this file explains how to write one.
 from __future__ import annotations
 
 import hashlib
-import re
 import tomllib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from importlib import resources
 from typing import Any
+
+import re2
 
 from emta.bounce.v1.qualification_pb2 import (
     BounceCode,
@@ -32,6 +33,7 @@ _KEYS = {
     "codes": list,
     "enhanced": list,
     "text": str,
+    "unless": str,
     "bounce_code": int,
     "type": str,
     "reason": str,
@@ -43,7 +45,7 @@ _KEYS = {
     "not_samples": list,
 }
 _REQUIRED = ("id", "bounce_code", "cause", "scope", "source", "samples")
-_SAMPLE = re.compile(
+_SAMPLE = re2.compile(
     r"(?:\[(?P<phase>[a-z]+)(?: (?P<failure>[a-z_]+))?(?: (?P<mx>[\w.-]+))?\] ?)?"
     r"(?:(?P<code>\d{3})\b ?)?(?:(?P<enhanced>[245]\.\d{1,3}\.\d{1,3})\b ?)?(?P<text>.*)"
 )
@@ -62,8 +64,9 @@ class Rule:
     phases: frozenset[int]
     failures: frozenset[int]
     codes: tuple[str, ...]
-    enhanced: re.Pattern[str] | None
-    text: re.Pattern[str] | None
+    enhanced: Any | None
+    text: Any | None
+    unless: Any | None
     bounce_code: BounceCode
     type: FailureType | None
     reason: FailureReason | None
@@ -82,6 +85,7 @@ class Rule:
             and (not self.mx or reply.mx_host.endswith(self.mx))
             and (self.enhanced is None or self.enhanced.fullmatch(reply.enhanced_code) is not None)
             and (self.text is None or self.text.search(reply.text) is not None)
+            and (self.unless is None or self.unless.search(reply.text) is None)
         )
 
 
@@ -92,8 +96,13 @@ class Catalogue:
     rules: tuple[Rule, ...]
     version: str
 
-    def match(self, reply: SmtpReply) -> Rule | None:
+    providers: dict[str, tuple[str, ...]]
+
+    def match(self, reply: SmtpReply, provider: str = "") -> Rule | None:
         """Give the first rule that speaks about `reply`."""
+        if provider in self.providers and not reply.mx_host:
+            reply = SmtpReply.FromString(reply.SerializeToString())
+            reply.mx_host = "mx" + self.providers[provider][0]
         return next((rule for rule in self.rules if rule.matches(reply)), None)
 
 
@@ -109,6 +118,7 @@ def load() -> Catalogue:
 def parse(files: Iterable[tuple[str, bytes]]) -> Catalogue:
     """Read (name, TOML) pairs into a catalogue. Raises RuleError."""
     rules: list[Rule] = []
+    providers: dict[str, tuple[str, ...]] = {}
     digest = hashlib.sha256()
     for name, content in files:
         digest.update(content)
@@ -116,14 +126,15 @@ def parse(files: Iterable[tuple[str, bytes]]) -> Catalogue:
             document = tomllib.loads(content.decode())
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
             raise RuleError(f"{name}: {error}") from None
-        if unknown := document.keys() - {"rule"}:
+        if unknown := document.keys() - {"rule", "provider"}:
             raise RuleError(f"{name}: unknown table {', '.join(sorted(unknown))}")
+        providers |= {key: tuple(value["mx"]) for key, value in document.get("provider", {}).items()}
         for entry in document.get("rule", []):
             rule = _rule(name, entry)
             if any(other.id == rule.id for other in rules):
                 raise RuleError(f"{name}: rule {rule.id} is there twice")
             rules.append(rule)
-    return Catalogue(tuple(rules), digest.hexdigest()[:16])
+    return Catalogue(tuple(rules), digest.hexdigest()[:16], providers)
 
 
 def sample_reply(sample: str) -> SmtpReply:
@@ -159,7 +170,8 @@ def _rule(file: str, entry: dict[str, Any]) -> Rule:
             ),
             codes=tuple(entry.get("codes", ())),
             enhanced=_enhanced(entry.get("enhanced", ())),
-            text=re.compile(entry["text"], re.IGNORECASE) if "text" in entry else None,
+            text=_pattern(entry["text"]) if "text" in entry else None,
+            unless=_pattern(entry["unless"]) if "unless" in entry else None,
             bounce_code=_bounce_code(entry["bounce_code"]),
             type=_value(FailureType, "FAILURE_TYPE_", entry.get("type")),
             reason=_value(FailureReason, "FAILURE_REASON_", entry.get("reason")),
@@ -169,16 +181,23 @@ def _rule(file: str, entry: dict[str, Any]) -> Rule:
             samples=tuple(entry["samples"]),
             not_samples=tuple(entry.get("not_samples", ())),
         )
-    except (ValueError, re.error) as error:
+    except (ValueError, re2.error) as error:
         raise RuleError(f"{where}: {error}") from None
 
 
-def _enhanced(patterns: Iterable[str]) -> re.Pattern[str] | None:
+def _enhanced(patterns: Iterable[str]) -> Any | None:
     """Compile ["5.1.1", "x.7.*"]: x stands for any class, * for any detail."""
     alternatives = [
-        re.escape(pattern).replace("x", "[245]", 1).replace(r"\*", r"\d+") for pattern in patterns
+        re2.escape(pattern).replace("x", "[245]", 1).replace(r"\*", r"\d+") for pattern in patterns
     ]
-    return re.compile("|".join(alternatives)) if alternatives else None
+    return re2.compile("|".join(alternatives)) if alternatives else None
+
+
+def _pattern(text: str) -> Any:
+    options = re2.Options()
+    options.case_sensitive = False
+    options.log_errors = False
+    return re2.compile(text, options)
 
 
 def _bounce_code(number: int) -> BounceCode:

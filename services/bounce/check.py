@@ -21,7 +21,7 @@ def complaints(catalogue: Catalogue) -> list[str]:
     return found
 
 
-def main() -> int:
+def main(arguments: list[str]) -> int:
     """Check the shipped catalogue; gives the exit code."""
     catalogue = load()
     lines = complaints(catalogue)

@@ -9,9 +9,9 @@ from services.bounce.catalogue import Catalogue, Rule
 from services.bounce.wait import stated_wait
 
 
-def qualify(catalogue: Catalogue, reply: SmtpReply) -> Qualification:
-    """Say what `reply` means. The last rule of the catalogue matches everything."""
-    rule = catalogue.match(reply)
+def qualify(catalogue: Catalogue, reply: SmtpReply, provider: str = "") -> Qualification:
+    """Say what `reply` means. `provider` names who answered, where no MX host is known."""
+    rule = catalogue.match(reply, provider)
     if rule is None:
         raise LookupError("the catalogue has no rule for the rest")
     permanent = 500 <= reply.code <= 599

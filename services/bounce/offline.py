@@ -1,0 +1,146 @@
+"""`python -m services.bounce qualify`: replies as JSON lines in, their meanings as JSON lines out."""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from emta.bounce.v1.qualification_pb2 import (
+    Cause,
+    Disposition,
+    FailureReason,
+    FailureType,
+    Qualification,
+)
+from emta.bounce.v1.smtp_reply_pb2 import SmtpPhase, SmtpReply
+from services.bounce.catalogue import load
+from services.bounce.qualify import qualify
+
+_FIELDS = {
+    "id": (str, int),
+    "code": int,
+    "enhanced": str,
+    "text": str,
+    "phase": str,
+    "mx": str,
+    "provider": str,
+}
+_TYPES = {FailureType.FAILURE_TYPE_HARD: "hard", FailureType.FAILURE_TYPE_IGNORED: "ignored"}
+_LABELS = {
+    FailureReason.FAILURE_REASON_NOT_DEFINED: "Not defined",
+    FailureReason.FAILURE_REASON_USER_UNKNOWN: "User unknown",
+    FailureReason.FAILURE_REASON_INVALID_DOMAIN: "Invalid domain",
+    FailureReason.FAILURE_REASON_UNREACHABLE: "Unreachable",
+    FailureReason.FAILURE_REASON_ACCOUNT_DISABLED: "Account disabled",
+    FailureReason.FAILURE_REASON_MAILBOX_FULL: "Mailbox full",
+    FailureReason.FAILURE_REASON_REFUSED: "Refused",
+    FailureReason.FAILURE_REASON_ERROR_IGNORED: "Error ignored",
+}
+# What the receiver's own passing trouble is: the next try may come on the normal schedule. Everything else
+# that is tried again is about the sender's pace or standing, and a quick retry makes it worse.
+_NORMAL_PACE = {Cause.CAUSE_UNSPECIFIED, Cause.CAUSE_MAILBOX, Cause.CAUSE_BUSY, Cause.CAUSE_NETWORK}
+_PREFIX = re.compile(r"(?P<code>[245]\d\d)(?:[ -]|$)\s*")
+_ENHANCED = re.compile(r"#?(?P<enhanced>[245]\.\d{1,3}\.\d{1,3})(?=[\s:;,]|$)[:;,]?\s*")
+
+
+class BadLine(Exception):
+    """A line of the input that is no reply; the text says which and why."""
+
+
+def read_replies(lines: Iterable[str]) -> Iterator[tuple[dict[str, Any], SmtpReply]]:
+    """Read JSON lines, each with its reply. Empty lines are passed over. Raises BadLine."""
+    for number, line in enumerate(lines, 1):
+        if not line.strip():
+            continue
+        try:
+            row = json.loads(line)
+        except (ValueError, RecursionError):
+            raise BadLine(f"line {number}: not JSON") from None
+        if not isinstance(row, dict):
+            raise BadLine(f"line {number}: not a JSON object")
+        try:
+            yield row, reply_of(row)
+        except ValueError as error:
+            raise BadLine(f"line {number}: {error}") from None
+
+
+def reply_of(row: dict[str, Any]) -> SmtpReply:
+    """Make a reply of `code, enhanced, text, phase, mx`, any of which may be missing. Raises ValueError.
+
+    Codes that are missing are taken from where the text starts with them, as in a log line.
+    """
+    for name, kind in _FIELDS.items():
+        value = row.get(name)
+        if value is not None and (not isinstance(value, kind) or isinstance(value, bool)):
+            raise ValueError(f"{name} is not a {'number' if kind is int else 'string'}")
+    text, code, enhanced = _without_codes(row.get("text") or "", row.get("code"), row.get("enhanced"))
+    if code and not 200 <= code <= 599:
+        raise ValueError(f"code {code} is not in 200..599")
+    phase = (row.get("phase") or "unknown").upper()
+    if phase == "UNKNOWN":
+        phase = "UNSPECIFIED"
+    name = f"SMTP_PHASE_{phase}"
+    if name not in SmtpPhase.keys():
+        raise ValueError(f"phase {row['phase']} is not one of SMTP's")
+    return SmtpReply(
+        phase=SmtpPhase.Value(name),
+        code=code or 0,
+        enhanced_code=enhanced or "",
+        text=text.encode(errors="replace").decode(),
+        mx_host=(row.get("mx") or "").lower().rstrip("."),
+    )
+
+
+def _without_codes(text: str, code: int | None, enhanced: str | None) -> tuple[str, int | None, str | None]:
+    """Join the lines of a reply and take the codes off their starts."""
+    lines = []
+    for line in text.splitlines():
+        found = _PREFIX.match(line)
+        if found is not None and (code is None or int(found["code"]) == code):
+            code, line = int(found["code"]), line[found.end() :]
+            status = _ENHANCED.match(line)
+            if status is not None and (not enhanced or status["enhanced"] == enhanced):
+                enhanced, line = status["enhanced"], line[status.end() :]
+        elif (status := _ENHANCED.match(line)) is not None and not enhanced:
+            enhanced, line = status["enhanced"], line[status.end() :]
+        lines.append(line)
+    return "\n".join(lines), code, enhanced
+
+
+def as_row(row: dict[str, Any], meaning: Qualification) -> dict[str, Any]:
+    """Give the answer to one line."""
+    return {
+        "id": row.get("id"),
+        "type": _TYPES.get(meaning.type, "soft"),
+        "reason": _LABELS[meaning.reason],
+        "momentum_class": int(meaning.bounce_code),
+        "severity": _severity(meaning),
+        "cause": Cause.Name(meaning.cause).removeprefix("CAUSE_").lower(),
+        "rule": meaning.rule_id,
+    }
+
+
+def _severity(meaning: Qualification) -> str:
+    if meaning.disposition == Disposition.DISPOSITION_FINAL:
+        return "stop"
+    if meaning.disposition == Disposition.DISPOSITION_RETRY_LATER or meaning.cause not in _NORMAL_PACE:
+        return "retry-slow"
+    return "retry-normal"
+
+
+def main(arguments: list[str]) -> int:
+    """Qualify standard input into standard output; gives the exit code."""
+    try:
+        if arguments:
+            raise BadLine(f"unknown argument {arguments[0]}")
+        catalogue = load()
+        for row, reply in read_replies(sys.stdin):
+            meaning = qualify(catalogue, reply, provider=row.get("provider") or "")
+            print(json.dumps(as_row(row, meaning), ensure_ascii=False))
+    except BadLine as error:
+        print(f"bounce qualify: {error}", file=sys.stderr)
+        return 2
+    return 0
