@@ -19,7 +19,7 @@ from emta.bounce.v1.smtp_reply_pb2 import SmtpPhase, SmtpReply
 from services.bounce.catalogue import load
 from services.bounce.qualify import qualify
 
-_FIELDS = {
+_FIELDS: dict[str, Any] = {
     "id": (str, int),
     "code": int,
     "enhanced": str,
@@ -83,10 +83,10 @@ def reply_of(row: dict[str, Any]) -> SmtpReply:
     if phase == "UNKNOWN":
         phase = "UNSPECIFIED"
     name = f"SMTP_PHASE_{phase}"
-    if name not in SmtpPhase.keys():
+    if name not in tuple(SmtpPhase.keys()):
         raise ValueError(f"phase {row['phase']} is not one of SMTP's")
     return SmtpReply(
-        phase=SmtpPhase.Value(name),
+        phase=name,
         code=code or 0,
         enhanced_code=enhanced or "",
         text=text.encode(errors="replace").decode(),

@@ -2,47 +2,104 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from functools import lru_cache
+
+from emta.bounce.v1.bounce_service_pb2 import QualifyRepliesResponse, QualifyRepliesResult
 from emta.bounce.v1.qualification_pb2 import Disposition, FailureType, Qualification
 from emta.bounce.v1.smtp_reply_pb2 import SmtpReply
 from services.bounce import normalize, terms
-from services.bounce.catalogue import Catalogue, Rule
-from services.bounce.wait import stated_wait
+from services.bounce.catalogue import Catalogue
+from services.bounce.masking import masked
+from services.bounce.rule import Frame, Rule
+from services.bounce.wait import may_state_wait, stated_wait
+
+# A busy sender sees some thousand different replies a day; beside the text an answer is about 1 KiB.
+_REMEMBERED = 16_384
+# Longer texts are rare and are matched each time, so that hostile ones cannot fill the memory.
+_LONGEST_REMEMBERED = 512
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a reply means. Shared between replies: nobody changes `meaning`.
+
+    `encoded`: a QualifyRepliesResponse with it as the only result; such bytes can be joined. `states_wait`:
+    the words state a wait, whose length is each reply's own.
+    """
+
+    meaning: Qualification
+    encoded: bytes
+    states_wait: bool
+
+
+class Qualifier:
+    """Qualifies by one catalogue, and remembers what replies that differ only in variable parts mean."""
+
+    def __init__(self, catalogue: Catalogue, remembered: int = _REMEMBERED) -> None:
+        """`remembered`: how many answers to keep; the longest unused goes first."""
+        self.catalogue = catalogue
+        self._remembered = lru_cache(remembered)(self._answer)
+
+    def answer(self, reply: SmtpReply, provider: str = "") -> Answer:
+        """Say what `reply` means. `provider` names who answered, where no MX host is known."""
+        text = masked(reply.text)
+        frame = self.catalogue.frame(reply, provider)
+        answer = (self._remembered if len(text) <= _LONGEST_REMEMBERED else self._answer)(frame, text)
+        if not answer.states_wait or (seconds := stated_wait(reply.text)) is None:
+            return answer
+        meaning = Qualification()
+        meaning.CopyFrom(answer.meaning)
+        meaning.wait_hint.FromSeconds(seconds)
+        return Answer(meaning, encoded(meaning), True)
+
+    def _answer(self, frame: Frame, text: str) -> Answer:
+        place = self.catalogue.matcher.first(frame, text)
+        if place is None:
+            raise LookupError("the catalogue has no rule for the rest")
+        meaning = _meaning(self.catalogue.rules[place], frame, text)
+        retried = meaning.disposition != Disposition.DISPOSITION_FINAL
+        return Answer(meaning, encoded(meaning), retried and may_state_wait(text))
 
 
 def qualify(catalogue: Catalogue, reply: SmtpReply, provider: str = "") -> Qualification:
-    """Say what `reply` means. `provider` names who answered, where no MX host is known."""
-    rule = catalogue.match(reply, provider)
-    if rule is None:
-        raise LookupError("the catalogue has no rule for the rest")
-    permanent = 500 <= reply.code <= 599
-    meaning = terms.MEANINGS[rule.bounce_code]
-    failure_type = rule.type or meaning.type
+    """Say what one reply means. The last rule of the catalogue matches everything."""
+    return Qualifier(catalogue, remembered=0).answer(reply, provider).meaning
+
+
+def encoded(meaning: Qualification) -> bytes:
+    """Encode a qualification as a QualifyRepliesResponse with one result."""
+    return QualifyRepliesResponse(results=[QualifyRepliesResult(qualification=meaning)]).SerializeToString()
+
+
+def _meaning(rule: Rule, frame: Frame, text: str) -> Qualification:
+    permanent = 500 <= frame.code <= 599
+    default = terms.MEANINGS[rule.bounce_code]
+    failure_type = rule.type or default.type
     if failure_type == FailureType.FAILURE_TYPE_HARD and not permanent:
         # A temporary refusal condemns no address, whatever its words (contract decision 2).
         failure_type = FailureType.FAILURE_TYPE_SOFT
-    reason = rule.reason or meaning.reason
-    text = normalize.normalized(reply.code, reply.enhanced_code, reply.text)
-    qualification = Qualification(
+    reason = rule.reason or default.reason
+    normalized = normalize.normalized(frame.code, frame.enhanced, text)
+    meaning = Qualification(
         type=failure_type,
         reason=reason,
         campaign_reason=terms.CAMPAIGN_REASON[reason],
         bounce_code=rule.bounce_code,
-        disposition=_disposition(rule, meaning, permanent),
+        disposition=_disposition(rule, default, permanent),
         cause=rule.cause,
         scope=rule.scope,
         rule_id=rule.id,
-        normalized_text=text,
-        normalized_md5=normalize.key(text),
+        normalized_text=normalized,
+        normalized_md5=normalize.key(normalized),
     )
-    if qualification.disposition != Disposition.DISPOSITION_FINAL:
-        seconds = stated_wait(reply.text)
-        if seconds is not None:
-            qualification.wait_hint.FromSeconds(seconds)
-    return qualification
+    if meaning.disposition != Disposition.DISPOSITION_FINAL and rule.wait_seconds is not None:
+        meaning.wait_hint.FromSeconds(rule.wait_seconds)
+    return meaning
 
 
-def _disposition(rule: Rule, meaning: terms.Meaning, permanent: bool) -> Disposition:
-    chosen = rule.disposition or meaning.disposition
+def _disposition(rule: Rule, default: terms.Meaning, permanent: bool) -> Disposition:
+    chosen = rule.disposition or default.disposition
     if chosen is not None:
         return chosen
     return Disposition.DISPOSITION_FINAL if permanent else Disposition.DISPOSITION_RETRY

@@ -1,0 +1,86 @@
+"""What rules see of a reply: its words, without what differs from one recipient to the next.
+
+Two replies that differ only in addresses, identifiers or seconds are the same to every rule, which is why
+one answer serves both. Linear in the length of the text.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from functools import lru_cache
+
+ADDRESS = "*"
+VARIABLE = "#xxx#"
+
+# A reply of SMTP is a few lines of at most 512 octets (RFC 5321 section 4.5.3.1.5); more says nothing more.
+LONGEST = 4_096
+
+_TYPOGRAPHY = str.maketrans(
+    {"\u2018": "'", "\u2019": "'", "\u201c": '"', "\u201d": '"', "\u2013": "-", "\u2014": "-"}
+)
+_TELLING = re.compile(r"[0-9@]")
+# Whole runs, looked into afterwards: a pattern that asks for an "@" within is quadratic where none is.
+_MAYBE_ADDRESS = re.compile(r"""[^\s<>()\[\]"',;:]{2,}""")
+_IPV4 = re.compile(r"\b\d{1,3}(?:\.\d{1,3}){3}\b(?:/\d{1,2}\b)?")
+_IPV6 = re.compile(r"\b[0-9a-f]{1,4}(?:::?[0-9a-f]{1,4}){2,7}(?:::)?\b", re.IGNORECASE)
+# What an identifier, a date or a time is made of.
+_RUN = re.compile(r"[\w.:+=~-]{6,}")
+_LABEL = re.compile(r"[\w+=~-]+")
+_DIGITS = re.compile(r"\d+")
+_HOST = re.compile(r"\.[a-z]{2,}$", re.IGNORECASE)
+_LONG_NUMBER = re.compile(r"\d{6,}")
+_WITH_UNIT = re.compile(
+    r" \d{1,5}(?= ?(?:s|secs?|m|mins?|h|hrs?|seconds?|minutes?|hours?|sekunden|minuten|stunden?|secondes|"
+    r"heures?|segundos|minutos|horas?|secondi|minuti|ore)\b)",
+    re.IGNORECASE,
+)
+
+
+def masked(text: str) -> str:
+    """Give the text as rules see it: at most 4,096 characters, NFKC, single spaces, variable parts masked.
+
+    E-mail addresses become "*"; network addresses, identifiers, dates, numbers of six digits and more, and
+    numbers before a unit of time become "#xxx#". Codes of providers, as S3150, OFR_506 or [TSS04], stay.
+    """
+    text = text[:LONGEST]
+    if not text.isascii():
+        text = unicodedata.normalize("NFKC", text).translate(_TYPOGRAPHY)[:LONGEST]
+    if _TELLING.search(text) is None:
+        return " ".join(text.split())
+    words = [_word(word) if _TELLING.search(word) else word for word in text.split()]
+    return _WITH_UNIT.sub(" " + VARIABLE, " ".join(words))
+
+
+# Most words with a digit are those of templates: "5.1.1", "(S3150).", a host's name.
+@lru_cache(maxsize=8_192)
+def _word(word: str) -> str:
+    if word.isdigit():
+        return word if len(word) < 6 else VARIABLE
+    if "@" in word:
+        word = _MAYBE_ADDRESS.sub(lambda run: ADDRESS if "@" in run[0] else run[0], word)
+    if "." in word:
+        word = _IPV4.sub(VARIABLE, word)
+    if word.count(":") > 1:
+        word = _IPV6.sub(VARIABLE, word)
+    return _RUN.sub(_run, word)
+
+
+def _run(found: re.Match[str]) -> str:
+    """Mask an identifier. In a host's name only the labels that look like one: who it is stays."""
+    run = found[0]
+    if _HOST.search(run):
+        return _LABEL.sub(lambda label: VARIABLE if _is_identifier(label[0]) else label[0], run)
+    if any(_is_identifier(label) for label in _LABEL.findall(run)):
+        return VARIABLE
+    return run
+
+
+def _is_identifier(label: str) -> bool:
+    """Tell "4F2B81C0A2", "2024-11-24" and "d2e1a72fcca58-7f8a" from "S3150" and "OFR005_505"."""
+    groups = len(_DIGITS.findall(label))
+    return (
+        (groups >= 3 and len(label) >= 8)
+        or (groups == 2 and len(label) >= 12)
+        or (groups == 1 and (len(label) >= 16 or _LONG_NUMBER.fullmatch(label) is not None))
+    )
