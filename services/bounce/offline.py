@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import json
+import os
 import re
 import sys
 from collections.abc import Iterable, Iterator
-from typing import Any
+from typing import Any, TextIO
 
 from emta.bounce.v1.qualification_pb2 import (
     Cause,
@@ -16,8 +18,10 @@ from emta.bounce.v1.qualification_pb2 import (
     Qualification,
 )
 from emta.bounce.v1.smtp_reply_pb2 import SmtpPhase, SmtpReply
-from services.bounce.catalogue import load
-from services.bounce.qualify import qualify
+from services.bounce.catalogue import RuleError, load
+from services.bounce.qualify import Qualifier
+from services.bounce.settings import BounceSettings
+from services.chassis.settings import SettingsError, load_settings
 
 _FIELDS: dict[str, Any] = {
     "id": (str, int),
@@ -133,14 +137,30 @@ def _severity(meaning: Qualification) -> str:
 
 def main(arguments: list[str]) -> int:
     """Qualify standard input into standard output; gives the exit code."""
-    try:
-        if arguments:
-            raise BadLine(f"unknown argument {arguments[0]}")
-        catalogue = load()
-        for row, reply in read_replies(sys.stdin):
-            meaning = qualify(catalogue, reply, provider=row.get("provider") or "")
-            print(json.dumps(as_row(row, meaning), ensure_ascii=False))
-    except BadLine as error:
-        print(f"bounce qualify: {error}", file=sys.stderr)
+    if arguments:
+        print("usage: python -m services.bounce qualify < replies.jsonl", file=sys.stderr)
         return 2
+    try:
+        qualifier = Qualifier(load(load_settings(BounceSettings).rules))
+        for row, reply in read_replies(input_lines()):
+            meaning = qualifier.answer(reply, row.get("provider") or "").meaning
+            print(json.dumps(as_row(row, meaning)))
+    except (BadLine, RuleError, SettingsError, OSError) as error:
+        return failed("qualify", error)
     return 0
+
+
+def input_lines() -> TextIO:
+    """Give standard input, in which what is not UTF-8 is no error: replies come from anywhere."""
+    if isinstance(sys.stdin, io.TextIOWrapper):
+        sys.stdin.reconfigure(encoding="utf-8", errors="replace")
+    return sys.stdin
+
+
+def failed(command: str, error: Exception) -> int:
+    """Say in one line why a command ends; gives its exit code. Whoever stops reading gets no line."""
+    if isinstance(error, BrokenPipeError):
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115 -- the interpreter flushes it on its way out
+        return 1
+    print(f"bounce {command}: {error}", file=sys.stderr)
+    return 2

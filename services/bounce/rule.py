@@ -70,7 +70,7 @@ class Rule:
 
     `file` and `line` (1-based): where it is written. `text`, `unless`: RE2 patterns for the masked text,
     what must and what must not be found. `mx`: domains of MX hosts. `wait_seconds`: the wait to hint at
-    where the reply states none. type, reason, disposition: None where the bounce code's own stand (terms.py).
+    where the reply states none. type, reason, disposition: None: the bounce code's own (terms.py).
     """
 
     file: str
