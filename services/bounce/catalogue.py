@@ -48,11 +48,14 @@ class Catalogue:
 
     def frame(self, reply: SmtpReply, provider: str = "") -> Frame:
         """Give all of the reply but its words."""
-        if reply.mx_host or not provider:
-            site = self.matcher.site_of_host(reply.mx_host)
-        else:
-            site = self.matcher.site_of_provider(provider)
+        site = self.site(reply.mx_host, provider)
         return Frame(reply.code, reply.enhanced_code, reply.phase, reply.failure, site)
+
+    def site(self, mx_host: str, provider: str = "") -> tuple[str, ...]:
+        """Give the domains that rules name and that an MX host, or else a provider, lies in."""
+        if mx_host or not provider:
+            return self.matcher.site_of_host(mx_host)
+        return self.matcher.site_of_provider(provider)
 
 
 def load(overrides: Path | None = None) -> Catalogue:

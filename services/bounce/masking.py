@@ -15,11 +15,12 @@ VARIABLE = "#xxx#"
 
 # A reply of SMTP is a few lines of at most 512 octets (RFC 5321 section 4.5.3.1.5); more says nothing more.
 LONGEST = 4_096
+_LONGEST_REMEMBERED = 512
+_SPACED_VARIABLE = f" {VARIABLE}"
 
 _TYPOGRAPHY = str.maketrans(
     {"\u2018": "'", "\u2019": "'", "\u201c": '"', "\u201d": '"', "\u2013": "-", "\u2014": "-"}
 )
-_TELLING = re.compile(r"[0-9@]")
 # Whole runs, looked into afterwards: a pattern that asks for an "@" within is quadratic where none is.
 _MAYBE_ADDRESS = re.compile(r"""[^\s<>()\[\]"',;:]{2,}""")
 _IPV4 = re.compile(r"\b\d{1,3}(?:\.\d{1,3}){3}\b(?:/\d{1,2}\b)?")
@@ -28,8 +29,6 @@ _IPV6 = re.compile(r"\b[0-9a-f]{1,4}(?:::?[0-9a-f]{1,4}){2,7}(?:::)?\b", re.IGNO
 _RUN = re.compile(r"[\w.:+=~-]{6,}")
 _LABEL = re.compile(r"[\w+=~-]+")
 _DIGITS = re.compile(r"\d+")
-_HOST = re.compile(r"\.[a-z]{2,}$", re.IGNORECASE)
-_LONG_NUMBER = re.compile(r"\d{6,}")
 _WITH_UNIT = re.compile(
     r" \d{1,5}(?= ?(?:s|secs?|m|mins?|h|hrs?|seconds?|minutes?|hours?|sekunden|minuten|stunden?|secondes|"
     r"heures?|segundos|minutos|horas?|secondi|minuti|ore)\b)",
@@ -43,22 +42,29 @@ def masked(text: str) -> str:
     E-mail addresses become "*"; network addresses, identifiers, dates, numbers of six digits and more, and
     numbers before a unit of time become "#xxx#". Codes of providers, as S3150, OFR_506 or [TSS04], stay.
     """
-    text = text[:LONGEST]
+    return _masked_once(text) if len(text) <= _LONGEST_REMEMBERED else _masked(text[:LONGEST])
+
+
+def _masked(text: str) -> str:
     if not text.isascii():
         text = unicodedata.normalize("NFKC", text).translate(_TYPOGRAPHY)[:LONGEST]
-    if _TELLING.search(text) is None:
-        return " ".join(text.split())
-    words = [_word(word) if _TELLING.search(word) else word for word in text.split()]
-    return _WITH_UNIT.sub(" " + VARIABLE, " ".join(words))
+    words = [word if word.isalpha() else _word(word) for word in text.split()]
+    return _WITH_UNIT.sub(_SPACED_VARIABLE, " ".join(words))
 
 
-# Most words with a digit are those of templates: "5.1.1", "(S3150).", a host's name.
+# Refusals that are about the sender are the same to the letter for all its recipients.
+_masked_once = lru_cache(maxsize=8_192)(_masked)
+
+
+# Most words are those of templates: "5.1.1", "(S3150).", "unknown;", a host's name.
 @lru_cache(maxsize=8_192)
 def _word(word: str) -> str:
-    if word.isdigit():
-        return word if len(word) < 6 else VARIABLE
+    if word.isalnum():
+        return VARIABLE if _is_identifier(word) else word
     if "@" in word:
-        word = _MAYBE_ADDRESS.sub(lambda run: ADDRESS if "@" in run[0] else run[0], word)
+        word = _MAYBE_ADDRESS.sub(_without_address, word)
+    if _DIGITS.search(word) is None:
+        return word
     if "." in word:
         word = _IPV4.sub(VARIABLE, word)
     if word.count(":") > 1:
@@ -66,10 +72,14 @@ def _word(word: str) -> str:
     return _RUN.sub(_run, word)
 
 
+def _without_address(found: re.Match[str]) -> str:
+    return ADDRESS if "@" in found[0] else found[0]
+
+
 def _run(found: re.Match[str]) -> str:
     """Mask an identifier. In a host's name only the labels that look like one: who it is stays."""
     run = found[0]
-    if _HOST.search(run):
+    if run.rpartition(".")[2].isalpha() and "." in run:
         return _LABEL.sub(lambda label: VARIABLE if _is_identifier(label[0]) else label[0], run)
     if any(_is_identifier(label) for label in _LABEL.findall(run)):
         return VARIABLE
@@ -78,9 +88,10 @@ def _run(found: re.Match[str]) -> str:
 
 def _is_identifier(label: str) -> bool:
     """Tell "4F2B81C0A2", "2024-11-24" and "d2e1a72fcca58-7f8a" from "S3150" and "OFR005_505"."""
+    if label.isdigit():
+        return len(label) >= 6
+    length = len(label)
+    if length < 8:
+        return False
     groups = len(_DIGITS.findall(label))
-    return (
-        (groups >= 3 and len(label) >= 8)
-        or (groups == 2 and len(label) >= 12)
-        or (groups == 1 and (len(label) >= 16 or _LONG_NUMBER.fullmatch(label) is not None))
-    )
+    return (groups >= 3) or (groups == 2 and length >= 12) or (groups == 1 and length >= 16)

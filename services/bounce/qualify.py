@@ -19,6 +19,9 @@ _REMEMBERED = 16_384
 # Longer texts are rare and are matched each time, so that hostile ones cannot fill the memory.
 _LONGEST_REMEMBERED = 512
 
+_FINAL, _RETRY = Disposition.DISPOSITION_FINAL, Disposition.DISPOSITION_RETRY
+_HARD, _SOFT = FailureType.FAILURE_TYPE_HARD, FailureType.FAILURE_TYPE_SOFT
+
 
 @dataclass(frozen=True, slots=True)
 class Answer:
@@ -44,8 +47,9 @@ class Qualifier:
     def answer(self, reply: SmtpReply, provider: str = "") -> Answer:
         """Say what `reply` means. `provider` names who answered, where no MX host is known."""
         text = masked(reply.text)
-        frame = self.catalogue.frame(reply, provider)
-        answer = (self._remembered if len(text) <= _LONGEST_REMEMBERED else self._answer)(frame, text)
+        answer_of = self._remembered if len(text) <= _LONGEST_REMEMBERED else self._answer
+        site = self.catalogue.site(reply.mx_host, provider)
+        answer = answer_of(reply.code, reply.enhanced_code, reply.phase, reply.failure, site, text)
         if not answer.states_wait or (seconds := stated_wait(reply.text)) is None:
             return answer
         meaning = Qualification()
@@ -53,12 +57,15 @@ class Qualifier:
         meaning.wait_hint.FromSeconds(seconds)
         return Answer(meaning, encoded(meaning), True)
 
-    def _answer(self, frame: Frame, text: str) -> Answer:
+    def _answer(
+        self, code: int, enhanced: str, phase: int, failure: int, site: tuple[str, ...], text: str
+    ) -> Answer:
+        frame = Frame(code, enhanced, phase, failure, site)
         place = self.catalogue.matcher.first(frame, text)
         if place is None:
             raise LookupError("the catalogue has no rule for the rest")
         meaning = _meaning(self.catalogue.rules[place], frame, text)
-        retried = meaning.disposition != Disposition.DISPOSITION_FINAL
+        retried = meaning.disposition != _FINAL
         return Answer(meaning, encoded(meaning), retried and may_state_wait(text))
 
 
@@ -76,9 +83,9 @@ def _meaning(rule: Rule, frame: Frame, text: str) -> Qualification:
     permanent = 500 <= frame.code <= 599
     default = terms.MEANINGS[rule.bounce_code]
     failure_type = rule.type or default.type
-    if failure_type == FailureType.FAILURE_TYPE_HARD and not permanent:
+    if failure_type == _HARD and not permanent:
         # A temporary refusal condemns no address, whatever its words (contract decision 2).
-        failure_type = FailureType.FAILURE_TYPE_SOFT
+        failure_type = _SOFT
     reason = rule.reason or default.reason
     normalized = normalize.normalized(frame.code, frame.enhanced, text)
     meaning = Qualification(
@@ -93,7 +100,7 @@ def _meaning(rule: Rule, frame: Frame, text: str) -> Qualification:
         normalized_text=normalized,
         normalized_md5=normalize.key(normalized),
     )
-    if meaning.disposition != Disposition.DISPOSITION_FINAL and rule.wait_seconds is not None:
+    if meaning.disposition != _FINAL and rule.wait_seconds is not None:
         meaning.wait_hint.FromSeconds(rule.wait_seconds)
     return meaning
 
@@ -102,4 +109,4 @@ def _disposition(rule: Rule, default: terms.Meaning, permanent: bool) -> Disposi
     chosen = rule.disposition or default.disposition
     if chosen is not None:
         return chosen
-    return Disposition.DISPOSITION_FINAL if permanent else Disposition.DISPOSITION_RETRY
+    return _FINAL if permanent else _RETRY
