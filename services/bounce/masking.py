@@ -15,7 +15,9 @@ VARIABLE = "#xxx#"
 
 # A reply of SMTP is a few lines of at most 512 octets (RFC 5321 section 4.5.3.1.5); more says nothing more.
 LONGEST = 4_096
+# What is longer is rare, and must not fill the memory.
 _LONGEST_REMEMBERED = 512
+_LONGEST_WORD = 64
 _SPACED_VARIABLE = f" {VARIABLE}"
 
 _TYPOGRAPHY = str.maketrans(
@@ -23,17 +25,17 @@ _TYPOGRAPHY = str.maketrans(
 )
 # Whole runs, looked into afterwards: a pattern that asks for an "@" within is quadratic where none is.
 _MAYBE_ADDRESS = re.compile(r"""[^\s<>()\[\]"',;:]{2,}""")
-_IPV4 = re.compile(r"\b\d{1,3}(?:\.\d{1,3}){3}\b(?:/\d{1,2}\b)?")
-_IPV6 = re.compile(r"\b[0-9a-f]{1,4}(?:::?[0-9a-f]{1,4}){2,7}(?:::)?\b", re.IGNORECASE)
-# What an identifier, a date or a time is made of.
-_RUN = re.compile(r"[\w.:+=~-]{6,}")
-_LABEL = re.compile(r"[\w+=~-]+")
-_DIGITS = re.compile(r"\d+")
-_WITH_UNIT = re.compile(
-    r" \d{1,5}(?= ?(?:s|secs?|m|mins?|h|hrs?|seconds?|minutes?|hours?|sekunden|minuten|stunden?|secondes|"
-    r"heures?|segundos|minutos|horas?|secondi|minuti|ore)\b)",
-    re.IGNORECASE,
+_IPV4 = re.compile(r"\b\d{1,3}(?:\.\d{1,3}){3}\b(?:/\d{1,2}\b)?", re.ASCII)
+_IPV6 = re.compile(r"\b[0-9a-f]{1,4}(?:::?[0-9a-f]{1,4}){2,7}(?:::)?\b", re.IGNORECASE | re.ASCII)
+# What an identifier, a date or a time is made of; Chinese has no spaces between its words and numbers.
+_RUN = re.compile(r"[\w.:+=~-]{6,}", re.ASCII)
+_LABEL = re.compile(r"[\w+=~-]+", re.ASCII)
+_DIGITS = re.compile(r"[0-9]+")
+UNITS = (
+    "s|secs?|seconds?|secondes|sekunden|segundos|secondi|m|mins?|minutes?|minuten|minutos|minuti"
+    "|h|hrs?|hours?|heures?|stunden?|horas?|ore"
 )
+_WITH_UNIT = re.compile(rf" \d{{1,5}}(?= ?(?:{UNITS})\b)", re.IGNORECASE | re.ASCII)
 
 
 def masked(text: str) -> str:
@@ -48,7 +50,10 @@ def masked(text: str) -> str:
 def _masked(text: str) -> str:
     if not text.isascii():
         text = unicodedata.normalize("NFKC", text).translate(_TYPOGRAPHY)[:LONGEST]
-    words = [word if word.isalpha() else _word(word) for word in text.split()]
+    words = [
+        word if word.isalpha() else _word_once(word) if len(word) <= _LONGEST_WORD else _word(word)
+        for word in text.split()
+    ]
     return _WITH_UNIT.sub(_SPACED_VARIABLE, " ".join(words))
 
 
@@ -56,10 +61,8 @@ def _masked(text: str) -> str:
 _masked_once = lru_cache(maxsize=8_192)(_masked)
 
 
-# Most words are those of templates: "5.1.1", "(S3150).", "unknown;", a host's name.
-@lru_cache(maxsize=8_192)
 def _word(word: str) -> str:
-    if word.isalnum():
+    if word.isalnum() and word.isascii():
         return VARIABLE if _is_identifier(word) else word
     if "@" in word:
         word = _MAYBE_ADDRESS.sub(_without_address, word)
@@ -70,6 +73,10 @@ def _word(word: str) -> str:
     if word.count(":") > 1:
         word = _IPV6.sub(VARIABLE, word)
     return _RUN.sub(_run, word)
+
+
+# Most words are those of templates: "5.1.1", "(S3150).", "unknown;", a host's name.
+_word_once = lru_cache(maxsize=8_192)(_word)
 
 
 def _without_address(found: re.Match[str]) -> str:

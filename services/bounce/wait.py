@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import re
 
-from services.bounce.masking import LONGEST, VARIABLE
+from services.bounce.masking import LONGEST, UNITS, VARIABLE
 
 _SECONDS = {"s": 1, "m": 60, "h": 3600}
 _STATED = re.compile(
     r"\b(?:in|after|for|wait|within|another|least|remaining:?|retry|dans|pendant|nach|in ca\.|en|tra|fra) "
     r"(?:at least |about |approximately )?"
-    r"(?P<count>\d{1,5}) ?"
-    r"(?P<unit>s|sec|secs|second|seconds|secondes|sekunden|segundos|secondi"
-    r"|m|min|mins|minute|minutes|minuten|minutos|minuti"
-    r"|h|hr|hrs|hour|hours|heure|heures|stunden?|horas?|ore)\b",
+    rf"(?P<count>\d{{1,5}}) ?(?P<unit>{UNITS})\b",
     re.IGNORECASE,
 )
 _CLOCK = re.compile(r"\b(?:in|after|wait) (\d{1,2}):(\d{2}):(\d{2})\b", re.IGNORECASE)
+_MASKED = re.compile(rf"{VARIABLE} ?(?:{UNITS})\b", re.IGNORECASE)
 # A receiver that asks for more than a day says something else than "come back".
 _LONGEST_SECONDS = 86_400
 
@@ -36,8 +34,9 @@ def stated_wait(text: str) -> int | None:
 
 def may_state_wait(masked_text: str) -> bool:
     """Whether a reply with this masked text may state a wait: its own figures decide."""
-    text = masked_text.replace(VARIABLE, "1")
-    return _STATED.search(text) is not None or _CLOCK.search(masked_text) is not None
+    if ":" in masked_text and _CLOCK.search(masked_text) is not None:
+        return True
+    return _MASKED.search(masked_text) is not None
 
 
 def _unit(word: str) -> str:
