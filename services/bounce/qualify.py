@@ -42,12 +42,17 @@ class Qualifier:
     def __init__(self, catalogue: Catalogue, remembered: int = _REMEMBERED) -> None:
         """`remembered`: how many answers to keep; the longest unused goes first."""
         self.catalogue = catalogue
-        self._remembered = lru_cache(remembered)(self._answer)
+        self._answer_once = lru_cache(remembered)(self._answer)
+
+    @property
+    def remembered(self) -> int:
+        """How many answers are remembered at the moment."""
+        return self._answer_once.cache_info().currsize
 
     def answer(self, reply: SmtpReply, provider: str = "") -> Answer:
         """Say what `reply` means. `provider` names who answered, where no MX host is known."""
         text = masked(reply.text)
-        answer_of = self._remembered if len(text) <= _LONGEST_REMEMBERED else self._answer
+        answer_of = self._answer_once if len(text) <= _LONGEST_REMEMBERED else self._answer
         site = self.catalogue.site(reply.mx_host, provider)
         answer = answer_of(reply.code, reply.enhanced_code, reply.phase, reply.failure, site, text)
         if not answer.states_wait or (seconds := stated_wait(reply.text)) is None:
