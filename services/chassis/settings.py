@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import os
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 from urllib.parse import urlsplit
@@ -29,6 +30,17 @@ _CLUSTER_SCHEMES = ("redis+cluster", "valkey+cluster", "rediss+cluster")
 _URL_SCHEMES = ("redis", "rediss", "valkey", "unix", *_CLUSTER_SCHEMES)
 
 CommaSeparated = Annotated[tuple[str, ...], NoDecode]
+
+
+@dataclass(frozen=True)
+class Acks:
+    """How many replicas must have what is written, and how long they are waited for."""
+
+    replicas: int = 0
+    wait_seconds: float = 1.0
+
+
+NO_ACKS = Acks()
 
 
 class SettingsError(Exception):
@@ -100,6 +112,12 @@ class StoreSettings(ServiceSettings):
                 "special characters of a password are percent-encoded"
             )
         return url
+
+    @property
+    def acks(self) -> Acks:
+        """For services.chassis.store.Script."""
+        # The client must not give up before WAIT does.
+        return Acks(self.min_replica_acks, self.store_timeout_seconds / 2)
 
 
 S = TypeVar("S", bound=ServiceSettings)

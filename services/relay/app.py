@@ -48,8 +48,7 @@ async def running(settings: RelaySettings, clock: Clock | None = None) -> AsyncI
             store,
             settings.shards,
             outbox_max=settings.outbox_max,
-            replicas=settings.min_replica_acks,
-            wait_seconds=settings.store_timeout_seconds / 2,
+            acks=settings.acks,
         )
         await queue.fix_shards()
         relay_id = f"{socket.gethostname()}/{os.getpid()}/{secrets.token_hex(4)}"

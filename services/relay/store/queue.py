@@ -32,10 +32,12 @@ from typing import Any
 
 import grpc
 from redis.asyncio import Redis
+from redis.exceptions import RedisError
 
 from emta.feedback.v1.feedback_service_pb2 import RecordOutcomesItem, RecordOutcomesRequest
 from emta.problems import Problem
 from services.chassis.logs import Log
+from services.chassis.settings import NO_ACKS, Acks
 from services.chassis.store import Script, Value, replicated
 from services.relay.store import record
 from services.relay.store.bodies import Bodies, BodyError, Packed
@@ -125,18 +127,12 @@ class _Part:
 
 
 class Queue:
-    """The queue of one store.
+    """The queue of one store. With `acks`, what is accepted and settled waits for replicas."""
 
-    With `replicas`, accept waits up to `wait_seconds` until so many have the messages too.
-    """
-
-    def __init__(
-        self, store: Redis, shards: int, *, outbox_max: int, replicas: int = 0, wait_seconds: float = 1.0
-    ) -> None:
+    def __init__(self, store: Redis, shards: int, *, outbox_max: int, acks: Acks = NO_ACKS) -> None:
         self._store = store
         self._outbox_max = outbox_max
-        self._replicas = replicas
-        self._wait_seconds = wait_seconds
+        self._acks = acks
         self._bodies = Bodies()
         self._holder = secrets.token_hex(8)
         self._claims = 0
@@ -180,14 +176,11 @@ class Queue:
         ):
             for number, first in zip(numbers, answers, strict=True):
                 firsts[number] = first
-        await self.replicated(by_shard)
         return firsts
 
     async def replicated(self, shards: Iterable[int]) -> None:
         """Return once enough replicas have what was written to some shards. Raises ReplicasMissing."""
-        if self._replicas:
-            keys = [f"{_prefix(shard)}replicated" for shard in shards]
-            await replicated(self._store, keys, self._replicas, self._wait_seconds)
+        await replicated(self._store, map(_prefix, shards), self._acks)
 
     def _pack(self, submission: Submission) -> Packed:
         return self._bodies.pack(submission.tenant, submission.message.delivery_id, submission.content)
@@ -195,13 +188,15 @@ class Queue:
     async def _accept_parts(
         self, parts: Sequence[_Part], contents: Mapping[bytes, bytes], now_ms: int
     ) -> list[list[bytes]]:
-        answers = await _accept.each(self._store, [self._acceptance(p, contents, now_ms) for p in parts])
+        answers = await _accept.each(
+            self._store, [self._acceptance(p, contents, now_ms) for p in parts], self._acks
+        )
         for number, part in enumerate(parts):
             if answers[number] == _MISSING_DICTIONARY:
                 # It went with the last message that used it, and nothing was taken: once more, with it.
                 self._dictionaries.difference_update((part.shard, name) for name in contents)
                 key, args = self._acceptance(part, contents, now_ms)
-                answers[number] = await _accept(self._store, [key], args)
+                answers[number] = await _accept(self._store, [key], args, self._acks)
             if answers[number] == _OUTBOX_FULL:
                 raise Problem(
                     grpc.StatusCode.RESOURCE_EXHAUSTED,
@@ -241,11 +236,17 @@ class Queue:
         self._claims += 1
         fence = f"{self._holder}.{self._claims}"
         args = _wanted(appetite, len(shards), fence)
-        answers = await _claim.each(
-            self._store, [(_prefix(shard), [now_ms, leased_until_ms, *args]) for shard in shards]
-        )
+        calls: list[tuple[str, list[Value]]] = [
+            (_prefix(shard), [now_ms, leased_until_ms, *args]) for shard in shards
+        ]
+        answers = await _claim.each(self._store, calls, give_errors=True)
         messages, looks = [], []
-        for shard, (next_look, flat) in zip(shards, answers, strict=True):
+        for shard, answer in zip(shards, answers, strict=True):
+            if isinstance(answer, RedisError):
+                # Its node is away. What the others gave is leased to us and must not be dropped.
+                _log.warning("shard_away", shard=shard, error=repr(answer))
+                continue
+            next_look, flat = answer
             if next_look:
                 looks.append(int(float(next_look)))
             for at in range(0, len(flat), 4):
@@ -301,14 +302,19 @@ class Queue:
         return lost
 
     async def settle(self, settlements: Sequence[Settlement]) -> list[bool]:
-        """End leases; gives per message whether the lease was still ours. Safe to repeat."""
+        """End leases; gives per message whether the lease was still ours. Safe to repeat.
+
+        Raises ReplicasMissing: the leases have ended, and not for sure.
+        """
         by_shard = _by_shard(settlement.claimed.shard for settlement in settlements)
         calls = [
             (_prefix(shard), [arg for number in numbers for arg in _end(settlements[number])])
             for shard, numbers in by_shard.items()
         ]
         ours = [False] * len(settlements)
-        for numbers, answers in zip(by_shard.values(), await _settle.each(self._store, calls), strict=True):
+        for numbers, answers in zip(
+            by_shard.values(), await _settle.each(self._store, calls, self._acks), strict=True
+        ):
             for number, was_ours in zip(numbers, answers, strict=True):
                 ours[number] = bool(was_ours)
         return ours

@@ -1,0 +1,78 @@
+"""A client of a Cluster that never repeats a command by itself, and whose errors are RedisErrors."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+from urllib.parse import SplitResult, urlsplit
+
+from redis.asyncio import RedisCluster
+from redis.asyncio.cluster import ClusterNode, PipelineCommand
+from redis.exceptions import (
+    ClusterDownError,
+    ConnectionError,
+    MovedError,
+    RedisClusterException,
+    TimeoutError,
+)
+
+from services.chassis.connection import hardened
+
+# A key that moves twice while it is looked for will be found next time.
+_LOOKS = 3
+
+
+class Cluster(RedisCluster):
+    """redis-py's client, and what it lacks."""
+
+    @classmethod
+    def at(cls, parts: SplitResult, **options: Any) -> Cluster:
+        """Open a client by a URL with the scheme `redis` or `rediss` and several host:port."""
+        first, *others = parts.netloc.split(",")
+        nodes = [urlsplit(f"//{node}") for node in others]
+        client = cls.from_url(
+            parts._replace(netloc=first).geturl(),
+            startup_nodes=[ClusterNode(node.hostname or "", node.port or 6379) for node in nodes],
+            **options,
+        )
+        assert isinstance(client, cls)
+        connection_class: Any = hardened(client.connection_kwargs["connection_class"])
+        client.connection_kwargs["connection_class"] = connection_class
+        for node in client.startup_nodes:
+            node.connection_class = connection_class
+        return client
+
+    async def initialize(self, *args: Any, **kwargs: Any) -> RedisCluster:
+        """Ask the nodes which of them has what. Raises ConnectionError."""
+        try:
+            return await super().initialize(*args, **kwargs)
+        except RedisClusterException as error:
+            # Not a RedisError, and nobody who waits for the store to come back expects it.
+            raise ConnectionError(str(error)) from None
+
+    async def in_order(self, key: str, commands: Sequence[Sequence[Any]]) -> list[Any]:
+        """Send commands for keys beside `key` over one connection; gives the answers, errors among them.
+
+        Where the keys have moved, all are sent again. ASK is not followed: while a slot is moved key by
+        key, a script would find some of its keys on either side and take the others for missing.
+        """
+        for _ in range(_LOOKS):
+            if self._initialize:
+                await self.initialize()
+            queued = [PipelineCommand(number, *command) for number, command in enumerate(commands)]
+            node = self.nodes_manager.get_node_from_slot(self.keyslot(key))
+            try:
+                await node.execute_pipeline(queued)
+            except (ConnectionError, TimeoutError):
+                self._initialize = True
+                raise
+            answers = [command.result for command in queued]
+            for answer in answers:
+                if isinstance(answer, (ConnectionError, TimeoutError, ClusterDownError)):
+                    self._initialize = True
+                    raise answer
+            moved = next((answer for answer in answers if isinstance(answer, MovedError)), None)
+            if moved is None:
+                break
+            await self.nodes_manager.move_slot(moved)
+        return answers
