@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any
-from urllib.parse import SplitResult, urlsplit
 
 from redis.asyncio import RedisCluster
 from redis.asyncio.cluster import ClusterNode, PipelineCommand
@@ -17,6 +16,7 @@ from redis.exceptions import (
 )
 
 from services.chassis.connection import hardened
+from services.chassis.store_url import StoreUrl
 
 # A key that moves twice while it is looked for will be found next time.
 _LOOKS = 3
@@ -26,15 +26,10 @@ class Cluster(RedisCluster):
     """redis-py's client, and what it lacks."""
 
     @classmethod
-    def at(cls, parts: SplitResult, **options: Any) -> Cluster:
-        """Open a client by a URL with the scheme `redis` or `rediss` and several host:port."""
-        first, *others = parts.netloc.split(",")
-        nodes = [urlsplit(f"//{node}") for node in others]
-        client = cls.from_url(
-            parts._replace(netloc=first).geturl(),
-            startup_nodes=[ClusterNode(node.hostname or "", node.port or 6379) for node in nodes],
-            **options,
-        )
+    def at(cls, url: StoreUrl, **options: Any) -> Cluster:
+        """Open a client."""
+        nodes = [ClusterNode(host, port) for host, port in url.others]
+        client = cls.from_url(url.url, startup_nodes=nodes, **options)
         assert isinstance(client, cls)
         connection_class: Any = hardened(client.connection_kwargs["connection_class"])
         client.connection_kwargs["connection_class"] = connection_class

@@ -8,7 +8,6 @@ from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from importlib import resources
 from typing import Any, cast
-from urllib.parse import urlsplit
 
 import grpc
 from redis.asyncio import Redis
@@ -21,6 +20,7 @@ from services.chassis.cluster import Cluster
 from services.chassis.connection import hardened
 from services.chassis.embedded_store import EmbeddedStore
 from services.chassis.settings import NO_ACKS, Acks, StoreSettings
+from services.chassis.store_url import StoreUrl
 
 Value = bytes | str | int | float
 
@@ -37,17 +37,15 @@ def connect(url: str, timeout_seconds: float) -> Redis:
 
     For a Cluster it is a client of the same methods, whatever its type says here.
     """
-    url = url.replace("valkey", "redis", 1) if url.startswith("valkey") else url
     options: dict[str, Any] = {
         "socket_timeout": timeout_seconds,
         "socket_connect_timeout": timeout_seconds,
         "retry": Retry(NoBackoff(), 0),
     }
-    parts = urlsplit(url)
-    scheme, _, kind = parts.scheme.partition("+")
-    if kind == "cluster":
-        return cast(Redis, Cluster.at(parts._replace(scheme=scheme), **options))
-    client = Redis.from_url(url, retry_on_error=[], **options)
+    where = StoreUrl.parse(url)
+    if where.is_cluster:
+        return cast(Redis, Cluster.at(where, **options))
+    client = Redis.from_url(where.url, retry_on_error=[], **options)
     pool = client.connection_pool
     pool.connection_class = hardened(pool.connection_class)
     return client
@@ -81,7 +79,7 @@ async def replicated(store: Redis, keys: Iterable[str], acks: Acks) -> None:
     To know it of a write for sure, run its script with these `acks`: between the two, another server may
     have become the primary. Raises ReplicasMissing, RedisError.
     """
-    for key in keys:
+    for key in keys if acks.replicas else ():
         await _acknowledged(store, key, [], acks)
 
 
