@@ -25,6 +25,8 @@ _LOOKS = 3
 class Cluster(RedisCluster):
     """redis-py's client, and what it lacks."""
 
+    _failed: str | None = None
+
     @classmethod
     def at(cls, url: StoreUrl, **options: Any) -> Cluster:
         """Open a client."""
@@ -45,6 +47,12 @@ class Cluster(RedisCluster):
             # Not a RedisError, and nobody who waits for the store to come back expects it.
             raise ConnectionError(str(error)) from None
 
+    async def aclose(self) -> None:
+        """Close all connections, also when it is not known at the moment who has what."""
+        await super().aclose()
+        await self.nodes_manager.aclose()
+        await self.nodes_manager.aclose("startup_nodes")
+
     async def in_order(self, key: str, commands: Sequence[Sequence[Any]]) -> list[Any]:
         """Send commands for keys beside `key` over one connection; gives the answers, errors among them.
 
@@ -53,21 +61,27 @@ class Cluster(RedisCluster):
         """
         for _ in range(_LOOKS):
             if self._initialize:
-                await self.initialize()
+                await self.initialize(last_failed_node_name=self._failed)
             queued = [PipelineCommand(number, *command) for number, command in enumerate(commands)]
             node = self.nodes_manager.get_node_from_slot(self.keyslot(key))
             try:
                 await node.execute_pipeline(queued)
             except (ConnectionError, TimeoutError):
-                self._initialize = True
+                self._look_again(node)
                 raise
             answers = [command.result for command in queued]
             for answer in answers:
                 if isinstance(answer, (ConnectionError, TimeoutError, ClusterDownError)):
-                    self._initialize = True
+                    self._look_again(node)
                     raise answer
             moved = next((answer for answer in answers if isinstance(answer, MovedError)), None)
             if moved is None:
                 break
             await self.nodes_manager.move_slot(moved)
         return answers
+
+    def _look_again(self, failed: ClusterNode) -> None:
+        """Have the next call ask who has what, `failed` last: else all would wait for it again."""
+        self._failed = failed.name
+        self.nodes_manager.move_node_to_end_of_cached_nodes(failed.name)
+        self._initialize = True

@@ -51,9 +51,9 @@ class StoreUrl:
             return None
         first, *others = parts.netloc.split(",") if plus else [parts.netloc]
         nodes = [urlsplit(f"//{node}") for node in (first, *others)]
-        if not all(node.hostname and node.port != 0 for node in nodes) or any(
-            "@" in node for node in others
-        ):
+        if not all(node.hostname and "," not in node.hostname and node.port != 0 for node in nodes):
+            return None
+        if any("@" in node for node in others):
             return None
         return cls(
             parts._replace(scheme=_SCHEMES[scheme], netloc=first).geturl(),
