@@ -83,19 +83,23 @@ class StoreSettings(ServiceSettings):
     store_timeout_seconds: float = Field(
         2.0, gt=0, description="Longest wait for an answer of the store, seconds."
     )
-    min_replica_acks: int = Field(
-        0,
-        ge=0,
-        description="Replicas that must have what is accepted and settled (Feedback: recorded), besides "
-        "the primary; while fewer answer, nothing is accepted. A failover then loses nothing.",
-    )
-
     @field_validator("redis_url")
     @classmethod
     def _is_url(cls, url: SecretStr | None) -> SecretStr | None:
         if url is not None:
             StoreUrl.parse(url.get_secret_value())
         return url
+
+
+class LedgerSettings(StoreSettings):
+    """Settings of a service whose word counts: what it has answered for may not be lost with its store."""
+
+    min_replica_acks: int = Field(
+        0,
+        ge=0,
+        description="Replicas that must have what is accepted and settled (Feedback: recorded), besides "
+        "the primary; while fewer answer, nothing is accepted. A failover then loses nothing.",
+    )
 
     @property
     def acks(self) -> Acks:

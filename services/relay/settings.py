@@ -10,10 +10,10 @@ from typing import Literal
 from pydantic import Field, field_validator
 from pydantic_settings import SettingsConfigDict
 
-from services.chassis.settings import CommaSeparated, StoreSettings
+from services.chassis.settings import CommaSeparated, LedgerSettings
 
 
-class RelaySettings(StoreSettings):
+class RelaySettings(LedgerSettings):
     """EMTA_RELAY_*."""
 
     model_config = SettingsConfigDict(env_prefix="EMTA_RELAY_")

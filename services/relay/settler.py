@@ -26,7 +26,7 @@ class Settler:
         self._queue = queue
         self._settled = settled
         self._batches: Batcher[tuple[Attempt, Settlement]] = Batcher(
-            self._settle, max_items=_ITEMS, max_wait_seconds=_SECONDS
+            self._settle, max_items=_ITEMS, max_wait_seconds=_SECONDS, eager=True
         )
 
     def finish(self, attempt: Attempt, told: RecordOutcomesItem) -> None:

@@ -29,6 +29,7 @@ def small_disk(folder: Path, octets: int) -> Iterator[Path]:
 
 def fill(file: Path, leave: int) -> None:
     """Make `file` so large that only so many octets of its disk are left."""
-    state = os.statvfs(file.parent)
     with file.open("wb") as opened:
+        # Only now: what the file held before is free again.
+        state = os.statvfs(file.parent)
         os.posix_fallocate(opened.fileno(), 0, state.f_bavail * state.f_frsize - leave)
