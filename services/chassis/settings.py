@@ -83,6 +83,7 @@ class StoreSettings(ServiceSettings):
     store_timeout_seconds: float = Field(
         2.0, gt=0, description="Longest wait for an answer of the store, seconds."
     )
+
     @field_validator("redis_url")
     @classmethod
     def _is_url(cls, url: SecretStr | None) -> SecretStr | None:

@@ -52,7 +52,7 @@ async def running(settings: RelaySettings, clock: Clock | None = None) -> AsyncI
         )
         await queue.fix_shards()
         relay_id = f"{socket.gethostname()}/{os.getpid()}/{secrets.token_hex(4)}"
-        shards = Shards(store, queue, clock, relay_id, settings.lease_seconds)
+        shards = Shards(queue, clock, relay_id, settings.lease_seconds)
         await shards.share()
         reporter = Reporter(queue, shards, peers)
         marks = Marks(

@@ -29,6 +29,7 @@ async def test_messages_of_all_shards_are_delivered_reported_and_forgotten(
 ) -> None:
     good = [message("ok@alpha.example", f"m{number}") for number in range(40)]
     bad = [message("user-unknown@alpha.example", f"b{number}") for number in range(10)]
+    await world.client.open_delivery("d1", to_deliver=50)
     await world.submit(*good, *bad)
     await world.client.until_reported("d1", 50)
     await world.client.close_delivery("d1")

@@ -1,5 +1,6 @@
 """The durable queue, in shards. All keys of a shard share its hash tag.
 
+    relay:relays                      sorted set: Relays by the end of their announcement (ms)
     relay:shards                      number of shards, fixed when the store is first used
     relay:{s07}:number                the last message's number; a message's name within its shard
     relay:{s07}:message:<number>      its record: what never changes, and the compressed content
@@ -26,6 +27,7 @@ from __future__ import annotations
 import hashlib
 import secrets
 import zlib
+from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -53,6 +55,8 @@ _PERIODS_KEPT = 3
 # 300 messages a bucket at ten million a day: hashes of up to 512 small fields are stored without pointers
 # (hash-max-listpack-entries), 50 to 60 octets a message.
 _BUCKETS = 1 << 14
+# Older ones have run out: a lease is longer than so many claims of a store that does not answer.
+_LOST_FENCES = 64
 _MISSING_DICTIONARY, _OUTBOX_FULL = -1, -2
 
 _accept = Script("services.relay.store", "accept")
@@ -60,6 +64,8 @@ _claim = Script("services.relay.store", "claim")
 _settle = Script("services.relay.store", "settle")
 _renew = Script("services.relay.store", "renew")
 _own = Script("services.relay.store", "own")
+_acknowledge = Script("services.relay.store", "acknowledge")
+_announce = Script("services.relay.store", "announce")
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +142,7 @@ class Queue:
         self._bodies = Bodies()
         self._holder = secrets.token_hex(8)
         self._claims = 0
+        self._lost_fences: dict[int, deque[str]] = {}  # by shard: of claims whose answers have not come
         self._dictionaries: set[tuple[int, bytes]] = set()  # (shard, name) that the shard should have
         self.shards = shards
 
@@ -235,10 +242,12 @@ class Queue:
         """Lease messages of some shards that are due; each gives its part of what is wanted."""
         self._claims += 1
         fence = f"{self._holder}.{self._claims}"
-        args = _wanted(appetite, len(shards), fence)
-        calls: list[tuple[str, list[Value]]] = [
-            (_prefix(shard), [now_ms, leased_until_ms, *args]) for shard in shards
-        ]
+        calls: list[tuple[str, list[Value]]] = []
+        for shard in shards:
+            lost = self._lost_fences.setdefault(shard, deque(maxlen=_LOST_FENCES))
+            wanted = _wanted(appetite, len(shards), fence, lost)
+            calls.append((_prefix(shard), [now_ms, leased_until_ms, *wanted]))
+            lost.append(fence)  # until its answer is here
         answers = await _claim.each(self._store, calls, give_errors=True)
         messages, looks = [], []
         for shard, answer in zip(shards, answers, strict=True):
@@ -246,6 +255,7 @@ class Queue:
                 # Its node is away. What the others gave is leased to us and must not be dropped.
                 _log.warning("shard_away", shard=shard, error=repr(answer))
                 continue
+            self._lost_fences[shard].clear()
             next_look, flat = answer
             if next_look:
                 looks.append(int(float(next_look)))
@@ -319,6 +329,11 @@ class Queue:
                 ours[number] = bool(was_ours)
         return ours
 
+    async def announce(self, relay: str, now_ms: int, until_ms: int | None) -> int:
+        """Say that a Relay is at work until a time, or (None) no more; gives how many are."""
+        args: list[Value] = [relay, now_ms, "" if until_ms is None else until_ms]
+        return int(await _announce(self._store, ["relay:relays"], args))
+
     async def own(self, shard: int, relay: str, now_ms: int, until_ms: int | None) -> bool:
         """Become or stay the owner of a shard until a time, or (None) end that; says whether we own it."""
         args: list[Value] = [relay, now_ms, "" if until_ms is None else until_ms]
@@ -338,19 +353,22 @@ class Queue:
 
     async def acknowledge(self, reported: Mapping[int, Reported]) -> None:
         """Drop what Feedback has, by shard; what is to be reported again goes to the end of its outbox."""
-        async with self._store.pipeline(transaction=False) as pipeline:
-            for shard, part in reported.items():
-                key = f"{_prefix(shard)}outbox"
-                if part.again:
-                    pipeline.xadd(key, {"items": _framed(part.again)})
-                if part.refused:
-                    pipeline.xadd(f"{_prefix(shard)}dead", {"items": _framed(part.refused)})
-                pipeline.xdel(key, *part.entries)
-                pipeline.decrby(f"{key}_size", part.outcomes - len(part.again))
-            await pipeline.execute()
+        calls: list[tuple[str, list[Value]]] = [
+            (
+                _prefix(shard),
+                [
+                    part.outcomes - len(part.again),
+                    _framed(part.again) if part.again else b"",
+                    _framed(part.refused) if part.refused else b"",
+                    *part.entries,
+                ],
+            )
+            for shard, part in reported.items()
+        ]
+        await _acknowledge.each(self._store, calls)
 
 
-def _wanted(appetite: Appetite, shards: int, fence: str) -> list[Value]:
+def _wanted(appetite: Appetite, shards: int, fence: str, lost: Iterable[str]) -> list[Value]:
     """What each of some shards is asked for: its part, and of everything at least one."""
     args: list[Value] = [
         -(-appetite.messages // shards),
@@ -358,6 +376,7 @@ def _wanted(appetite: Appetite, shards: int, fence: str) -> list[Value]:
         max(1, appetite.of_a_domain // shards),
         int(appetite.suspect),
         fence,
+        "".join(f" {name} " for name in lost),
     ]
     for domain, most in appetite.exceptions.items():
         args += [domain, -(-most // shards)]

@@ -57,21 +57,23 @@ async def test_a_script_runs_where_its_keys_are_and_is_given_to_who_lost_it(any_
 
 
 async def test_a_call_whose_answer_is_lost_is_not_repeated(store: Redis, store_url: str) -> None:
-    async with Proxy(f"unix:{urlsplit(store_url).path}") as proxy:
-        async with stores.connect(f"redis://{proxy.address}", 30.0) as client:
-            assert await count(client, ["{x}:"], [0]) == 1
-            await proxy.impose(Fault.DROP_REPLIES)
-            calling = asyncio.create_task(count(client, ["{x}:"], [0]))
+    async with (
+        Proxy(f"unix:{urlsplit(store_url).path}") as proxy,
+        stores.connect(f"redis://{proxy.address}", 30.0) as client,
+    ):
+        assert await count(client, ["{x}:"], [0]) == 1
+        await proxy.impose(Fault.DROP_REPLIES)
+        calling = asyncio.create_task(count(client, ["{x}:"], [0]))
 
-            async def carried_out() -> bool:
-                return await store.get("{x}:count") == b"2"
+        async def carried_out() -> bool:
+            return await store.get("{x}:count") == b"2"
 
-            await eventually(carried_out, "the call to arrive")
-            # The connection is cut; a new one would do.
-            await proxy.heal()
-            with pytest.raises(RedisError):
-                await calling
-            assert await client.ping()
+        await eventually(carried_out, "the call to arrive")
+        # The connection is cut; a new one would do.
+        await proxy.heal()
+        with pytest.raises(RedisError):
+            await calling
+        assert await client.ping()
     assert await store.get("{x}:count") == b"2"
 
 
