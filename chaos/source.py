@@ -135,10 +135,13 @@ class Source:
                 self._note(problem)
                 await asyncio.sleep(problem.retry_after or _PAUSE_SECONDS)
                 continue
-            self.seconds.append(time.monotonic() - began)
-            left = [item for item, result in zip(left, results, strict=True) if self._put_off(result)]
+            took, before = time.monotonic() - began, len(left)
+            delays = [self._put_off(result) for result in results]
+            left = [item for item, delay in zip(left, delays, strict=True) if delay is not None]
+            if len(left) < before:
+                self.seconds.append(took)
             if left:
-                await asyncio.sleep(_PAUSE_SECONDS)
+                await asyncio.sleep(max(delay for delay in delays if delay is not None))
 
     async def call(self, batch: Sequence[Message]) -> list[SubmitResult]:
         """Submit a batch once. Raises Problem."""
@@ -156,17 +159,17 @@ class Source:
         self.duplicates += response.duplicates
         return list(response.results)
 
-    def _put_off(self, result: SubmitResult) -> bool:
-        """Note an answer; gives whether the message has to be submitted again."""
+    def _put_off(self, result: SubmitResult) -> float | None:
+        """Note an answer; gives the seconds after which to submit the message again, if it has to be."""
         if result.WhichOneof("result") == "acceptance":
             self.accepted.setdefault(result.message_id, time.monotonic())
-            return False
+            return None
         problem = Problem.from_status(result.error)
         if problem.code in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.RESOURCE_EXHAUSTED):
             self._note(problem)
-            return True
+            return problem.retry_after or _PAUSE_SECONDS
         self.refused[result.message_id] = problem.reason
-        return False
+        return None
 
     def _note(self, problem: Problem) -> None:
         self.errors[f"{problem.code.name} {problem.reason}"] += 1

@@ -46,7 +46,7 @@ def cluster_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     folder: Path = tmp_path_factory.mktemp("cluster")
     loop = asyncio.new_event_loop()
     running = valkey.cluster(folder)
-    yield loop.run_until_complete(running.__aenter__())
+    yield loop.run_until_complete(running.__aenter__()).url
     loop.run_until_complete(running.__aexit__(None, None, None))
     loop.close()
 

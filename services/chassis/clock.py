@@ -6,7 +6,8 @@ import asyncio
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Protocol
+from dataclasses import dataclass
+from typing import Any, Protocol
 
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
@@ -18,6 +19,9 @@ _FOLLOW_SECONDS = 5.0
 # Policy: no machine drifts by five minutes between two looks, and nobody leaves a wrong date for an hour.
 _JUMP_MS = 300_000.0
 _BELIEVED_AFTER_SECONDS = 3_600.0
+# Where those who do not believe the store's time tell others, that are started meanwhile: the store's time
+# (ms), by how much they are ahead of it (ms), and for how long (ms). So long it holds, ms:
+_TOLD, _TOLD_MS = "emta:clock", 30_000.0
 
 _log = Log("store")
 
@@ -55,44 +59,74 @@ class SystemClock:
             await asyncio.sleep(left / 1000)
 
 
+@dataclass
+class _Jump:
+    """A time of the store that is not believed yet: since when (monotonic, seconds), and its origin."""
+
+    since: float
+    origin_ms: float
+
+
 class StoreClock(SystemClock):
     """Follows the store's TIME, so that all processes agree on when a message expires.
 
     Somebody who sets a date must not make messages expire: a time that has jumped is followed only when it
-    has stayed so for an hour; until then the clock runs on by itself, and says so.
+    has stayed so for an hour; until then the clock runs on by itself, and says so. It follows forward at
+    once and back at half pace: time neither runs backwards nor stands still.
     """
 
     def __init__(self) -> None:
         super().__init__()
-        self._followed = False
-        self._jumped_at: float | None = None
+        self._looked_at: float | None = None
+        self._jump: _Jump | None = None
+
+    @property
+    def trusted(self) -> bool:
+        """Whether it goes by the store's time."""
+        return self._jump is None
 
     @classmethod
     async def of(cls, store: Redis) -> StoreClock:
         """Open a clock that follows `store`. Raises RedisError when the store is away."""
         clock = cls()
+        told: Any = await store.get(_TOLD)
         await clock.follow(store)
+        if told:
+            then_ms, ahead_ms, held_ms = map(float, told.split())
+            if 0 <= clock._origin_ms + time.monotonic() * 1000 - then_ms < _TOLD_MS:
+                # Two times at once would cost leases.
+                clock._jump = _Jump(time.monotonic() - held_ms / 1000, clock._origin_ms)
+                clock._origin_ms += ahead_ms
         return clock
 
     async def follow(self, store: Redis) -> None:
-        """Read the store's time once."""
+        """Read the store's time once. Raises RedisError."""
         before = time.monotonic()
         seconds, microseconds = await store.time()
-        middle = (before + time.monotonic()) / 2
-        self._set(seconds * 1000 + microseconds / 1000 - middle * 1000)
-
-    def _set(self, origin_ms: float) -> None:
-        """Take the store's time over; one that has jumped only after a while."""
         now = time.monotonic()
-        if not self._followed or abs(origin_ms - self._origin_ms) < _JUMP_MS:
-            self._followed, self._jumped_at = True, None
+        store_ms = seconds * 1000 + microseconds / 1000
+        self._look(store_ms - (before + now) / 2 * 1000, now)
+        if self._jump is not None:
+            ahead_ms, held_ms = self._origin_ms - self._jump.origin_ms, (now - self._jump.since) * 1000
+            await store.set(_TOLD, f"{store_ms} {ahead_ms} {held_ms}")
+
+    def _look(self, origin_ms: float, now: float) -> None:
+        """Take over what the store says, or not yet."""
+        if self._looked_at is None:
             self._origin_ms = origin_ms
-        elif self._jumped_at is None:
-            self._jumped_at = now
+        elif abs(origin_ms - self._origin_ms) < _JUMP_MS:
+            self._jump = None
+            self._move(origin_ms, now - self._looked_at)
+        elif self._jump is None or abs(origin_ms - self._jump.origin_ms) >= _JUMP_MS:
+            self._jump = _Jump(now, origin_ms)
             _log.error("clock_jumped", by_seconds=round((origin_ms - self._origin_ms) / 1000))
-        elif now - self._jumped_at > _BELIEVED_AFTER_SECONDS:
-            self._jumped_at = None
-            self._origin_ms = origin_ms
+        elif now - self._jump.since > _BELIEVED_AFTER_SECONDS:
+            self._move(origin_ms, now - self._looked_at)
+        self._looked_at = now
+
+    def _move(self, origin_ms: float, elapsed: float) -> None:
+        most = min(elapsed, _FOLLOW_SECONDS) * 1000 / 2
+        self._origin_ms = max(origin_ms, self._origin_ms - most)
 
     async def keep_following(self, store: Redis) -> None:
         """Read the store's time again and again; while it is away the clock runs on by itself."""

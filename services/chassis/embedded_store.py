@@ -40,6 +40,10 @@ _DEATHS, _DEATHS_SECONDS = 5, 60.0
 _FIRST_BACKOFF_SECONDS, _LONGEST_BACKOFF_SECONDS = 0.1, 5.0
 # Reading a large append-only file back takes its time: a million 10 KB messages within a minute.
 _READY_SECONDS = 120.0
+# On a disk with less room than one large batch (or, where it is small, a tenth of it: there accepting ends)
+# the server would exit again at its next write.
+_ROOM_BYTES, _ROOM_SHARE = 64 * 1024**2, 0.1
+_LOOK_SECONDS = 1.0
 
 
 class StoreError(Exception):
@@ -50,7 +54,8 @@ class EmbeddedStore:
     """`async with EmbeddedStore(folder) as store:` -- then connect to `store.url`.
 
     Where the server dies for good, the block is cancelled and ends with a StoreError, as a block of
-    asyncio.timeout ends with a TimeoutError: without its store nothing can go on.
+    asyncio.timeout ends with a TimeoutError: without its store nothing can go on. While the disk is full
+    the server is away; it comes back when there is room.
     """
 
     def __init__(self, data: Path) -> None:
@@ -147,15 +152,16 @@ class EmbeddedStore:
         return lines[-1] if lines else "it said nothing"
 
     async def _watch(self) -> None:
-        """Start the server again whenever it dies (on a full disk it exits), within reason."""
+        """Start the server again whenever it dies, within reason."""
         deaths: deque[float] = deque(maxlen=_DEATHS)
         backoff = _FIRST_BACKOFF_SECONDS
         while self._server is not None:
             code = await self._server.wait()
-            now = time.monotonic()
-            deaths.append(now)
             _log.error("store_died", exit_code=code, last_words=self._last_words())
-            if len(deaths) == _DEATHS and now - deaths[0] < _DEATHS_SECONDS:
+            deaths.append(time.monotonic())
+            if await self._waited_for_room():
+                deaths.clear()
+            if len(deaths) == _DEATHS and deaths[-1] - deaths[0] < _DEATHS_SECONDS:
                 self._failure = StoreError(f"the store keeps dying: {self._last_words()}")
                 assert self._owner is not None
                 self._owner.cancel()
@@ -167,6 +173,17 @@ class EmbeddedStore:
                 backoff = _FIRST_BACKOFF_SECONDS
             except StoreError as error:
                 _log.error("store_start_failed", error=str(error))
+
+    async def _waited_for_room(self) -> bool:
+        """Wait while the disk is full; says whether it was. The server exits then, and that is no reason to
+        give up: it passes."""
+        full = False
+        while (disk := shutil.disk_usage(self._data)).free < min(_ROOM_BYTES, _ROOM_SHARE * disk.total):
+            if not full:
+                _log.error("disk_full", free_bytes=disk.free)
+            full = True
+            await asyncio.sleep(_LOOK_SECONDS)
+        return full
 
     async def _stop(self) -> None:
         if self._watching is not None:

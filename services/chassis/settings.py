@@ -5,12 +5,14 @@ from __future__ import annotations
 import difflib
 import os
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
-from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from services.chassis.store_url import StoreUrl
 
 # Whose names start with EMTA_<OWNER>_. Each owner judges its own; anything else is a slip.
 _OWNERS = (
@@ -25,10 +27,18 @@ _OWNERS = (
     "demo",
 )
 
-_CLUSTER_SCHEMES = ("redis+cluster", "valkey+cluster", "rediss+cluster")
-_URL_SCHEMES = ("redis", "rediss", "valkey", "unix", *_CLUSTER_SCHEMES)
-
 CommaSeparated = Annotated[tuple[str, ...], NoDecode]
+
+
+@dataclass(frozen=True)
+class Acks:
+    """How many replicas must have what is written, and how long they are waited for."""
+
+    replicas: int = 0
+    wait_seconds: float = 1.0
+
+
+NO_ACKS = Acks()
 
 
 class SettingsError(Exception):
@@ -65,7 +75,7 @@ class StoreSettings(ServiceSettings):
 
     redis_url: SecretStr | None = Field(
         None,
-        description="Valkey or Redis: redis://, rediss:// or unix://; a Cluster: redis+cluster:// or "
+        description="Valkey or Redis: redis://, rediss:// (TLS) or unix://; a Cluster: redis+cluster:// or "
         "rediss+cluster:// with host:port of some nodes, comma-separated. Empty: an embedded Valkey is "
         "started, its data in the data folder.",
     )
@@ -77,23 +87,26 @@ class StoreSettings(ServiceSettings):
     @field_validator("redis_url")
     @classmethod
     def _is_url(cls, url: SecretStr | None) -> SecretStr | None:
-        # What is wrong with it must not be quoted: it may be a piece of the password.
-        if url is None:
-            return None
-        try:
-            parts = urlsplit(url.get_secret_value())
-            usable = parts.scheme in _URL_SCHEMES and not parts.fragment
-            for node in parts.netloc.split(",") if parts.scheme in _CLUSTER_SCHEMES else [parts.netloc]:
-                one = urlsplit(f"redis://{node}")
-                usable &= (one.port or 1) > 0
-        except ValueError:
-            usable = False
-        if not usable:
-            raise ValueError(
-                "not of the form redis://[user:password@]host:port/database, rediss://... or unix:///path; "
-                "special characters of a password are percent-encoded"
-            )
+        if url is not None:
+            StoreUrl.parse(url.get_secret_value())
         return url
+
+
+class LedgerSettings(StoreSettings):
+    """Settings of a service whose word counts: what it has answered for may not be lost with its store."""
+
+    min_replica_acks: int = Field(
+        0,
+        ge=0,
+        description="Replicas that must have what is accepted and settled (Feedback: recorded), besides "
+        "the primary; while fewer answer, nothing is accepted. A failover then loses nothing.",
+    )
+
+    @property
+    def acks(self) -> Acks:
+        """For services.chassis.store.Script."""
+        # The client must not give up before WAIT does.
+        return Acks(self.min_replica_acks, self.store_timeout_seconds / 2)
 
 
 S = TypeVar("S", bound=ServiceSettings)

@@ -8,22 +8,24 @@ from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from importlib import resources
 from typing import Any, cast
-from urllib.parse import SplitResult, urlsplit
 
 import grpc
-from redis.asyncio import Redis, RedisCluster
-from redis.asyncio.cluster import ClusterNode, PipelineCommand
-from redis.asyncio.connection import AbstractConnection
+from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
-from redis.connection import HiredisRespSerializer
-from redis.exceptions import ConnectionError, NoScriptError, OutOfMemoryError, RedisError
+from redis.exceptions import NoScriptError, OutOfMemoryError, ReadOnlyError, RedisError
 
 from emta.problems import Problem, unavailable
+from services.chassis.cluster import Cluster
+from services.chassis.connection import hardened
 from services.chassis.embedded_store import EmbeddedStore
-from services.chassis.settings import StoreSettings
+from services.chassis.settings import NO_ACKS, Acks, StoreSettings
+from services.chassis.store_url import StoreUrl
 
 Value = bytes | str | int | float
+
+
+_TOUCH = '#!lua flags=allow-oom\nredis.call("SET", KEYS[1], 1)'
 
 
 class ReplicasMissing(RedisError):
@@ -35,54 +37,18 @@ def connect(url: str, timeout_seconds: float) -> Redis:
 
     For a Cluster it is a client of the same methods, whatever its type says here.
     """
-    url = url.replace("valkey", "redis", 1) if url.startswith("valkey") else url
     options: dict[str, Any] = {
         "socket_timeout": timeout_seconds,
         "socket_connect_timeout": timeout_seconds,
         "retry": Retry(NoBackoff(), 0),
     }
-    parts = urlsplit(url)
-    if parts.scheme.endswith("+cluster"):
-        return cast(Redis, _connect_cluster(parts, options))
-    client = Redis.from_url(url, retry_on_error=[], **options)
+    where = StoreUrl.parse(url)
+    if where.is_cluster:
+        return cast(Redis, Cluster.at(where, **options))
+    client = Redis.from_url(where.url, retry_on_error=[], **options)
     pool = client.connection_pool
-    pool.connection_class = _packing_in_c(pool.connection_class)
+    pool.connection_class = hardened(pool.connection_class)
     return client
-
-
-def _connect_cluster(parts: SplitResult, options: dict[str, Any]) -> RedisCluster:
-    first, *others = parts.netloc.split(",")
-    nodes = [urlsplit(f"redis://{node}") for node in others]
-    return RedisCluster.from_url(
-        f"{parts.scheme.removesuffix('+cluster')}://{first}",
-        startup_nodes=[ClusterNode(node.hostname or "", node.port or 6379) for node in nodes],
-        **options,
-    )
-
-
-def _cluster(store: object) -> RedisCluster | None:
-    return store if isinstance(store, RedisCluster) else None
-
-
-def _packing_in_c(connection_class: type[AbstractConnection]) -> type[AbstractConnection]:
-    """redis-py's asynchronous connections write commands in Python, at five times the cost of hiredis."""
-
-    async def send_packed_command(self: Any, *args: Any, **kwargs: Any) -> None:
-        try:
-            await connection_class.send_packed_command(self, *args, **kwargs)
-        except RuntimeError as error:
-            # uvloop's way to say that the connection was reset.
-            await self.disconnect(nowait=True)
-            raise ConnectionError(str(error)) from None
-
-    return type(
-        connection_class.__name__,
-        (connection_class,),
-        {
-            "pack_command": lambda self, *args: HiredisRespSerializer().pack(*args),
-            "send_packed_command": send_packed_command,
-        },
-    )
 
 
 @asynccontextmanager
@@ -107,33 +73,14 @@ async def answers(store: Redis) -> bool:
         return False
 
 
-async def replicated(store: Redis, keys: Iterable[str], replicas: int, timeout_seconds: float) -> None:
-    """Return once so many replicas have what was written to the primaries of `keys` before.
+async def replicated(store: Redis, keys: Iterable[str], acks: Acks) -> None:
+    """Return once replicas have what this process had seen written beside `keys` (key prefixes of ours).
 
-    Each key, of ours alone, is written once more: WAIT looks at the writes of its own connection only, and
-    a replica that has a later write has all earlier ones. Raises ReplicasMissing, RedisError.
+    To know it of a write for sure, run its script with these `acks`: between the two, another server may
+    have become the primary. Raises ReplicasMissing, RedisError.
     """
-    cluster = _cluster(store)
-    for key in keys:
-        if cluster is not None:
-            commands = [
-                PipelineCommand(0, "SET", key, 1),
-                PipelineCommand(1, "WAIT", replicas, round(timeout_seconds * 1000)),
-            ]
-            node = cluster.get_node_from_key(key)
-            if node is None:
-                raise ReplicasMissing("the Cluster has nobody for a key")
-            await node.execute_pipeline(commands)
-            answer = commands[1].result
-        else:
-            async with store.pipeline(transaction=False) as pipeline:
-                pipeline.set(key, 1)
-                pipeline.wait(replicas, round(timeout_seconds * 1000))
-                _, answer = await pipeline.execute()
-        if isinstance(answer, Exception):
-            raise answer
-        if answer < replicas:
-            raise ReplicasMissing(f"{answer} of {replicas} replicas answered")
+    for key in keys if acks.replicas else ():
+        await _acknowledged(store, key, [], acks)
 
 
 @contextmanager
@@ -163,26 +110,106 @@ class Script:
         # The store knows scripts by their SHA-1.
         self._sha = hashlib.sha1(self._source.encode(), usedforsecurity=False).hexdigest()
 
-    async def __call__(self, store: Redis, keys: Sequence[str], args: Sequence[Value]) -> Any:
-        """Run it once, atomically. A store that lost its scripts is given this one again."""
-        try:
-            return await store.evalsha(self._sha, len(keys), *keys, *args)
-        except NoScriptError:
-            # The script did not run: to send it again with its source is no repetition.
-            return await store.eval(self._source, len(keys), *keys, *args)
+    async def __call__(
+        self, store: Redis, keys: Sequence[str], args: Sequence[Value], acks: Acks = NO_ACKS
+    ) -> Any:
+        """Run it once, atomically. A store that lost its scripts is given this one again.
 
-    async def each(self, store: Redis, calls: Sequence[tuple[str, Sequence[Value]]]) -> list[Any]:
-        """Run it once for each (key, arguments), each run atomic by itself, in one round trip."""
-        if len(calls) == 1 or _cluster(store):
-            return list(await asyncio.gather(*(self(store, [key], args) for key, args in calls)))
-        async with store.pipeline(transaction=False) as pipeline:
-            for key, args in calls:
-                pipeline.evalsha(self._sha, 1, key, *args)
-            answers = await pipeline.execute(raise_on_error=False)
-        for number, answer in enumerate(answers):
-            if isinstance(answer, NoScriptError):
-                key, args = calls[number]
-                answers[number] = await self(store, [key], args)
-            elif isinstance(answer, Exception):
+        With `acks` it must be safe to repeat. Raises ReplicasMissing: then it has run.
+        """
+        (answer,) = await self._run(store, [(keys, args)], acks)
+        return answer
+
+    async def each(
+        self,
+        store: Redis,
+        calls: Sequence[tuple[str, Sequence[Value]]],
+        acks: Acks = NO_ACKS,
+        *,
+        give_errors: bool = False,
+    ) -> list[Any]:
+        """Run it once for each (key, arguments), each run atomic by itself, in one round trip.
+
+        give_errors: where some nodes of a Cluster do not answer, give their RedisErrors among the answers.
+        """
+        runs = [([key], args) for key, args in calls]
+        if _cluster(store) is None:
+            return await self._run(store, runs, acks) if runs else []
+        running = (self._run(store, [run], acks) for run in runs)
+        answers = await asyncio.gather(*running, return_exceptions=True)
+        for answer in answers:
+            if isinstance(answer, BaseException) and not (give_errors and isinstance(answer, RedisError)):
                 raise answer
-        return list(answers)
+        return [answer if isinstance(answer, BaseException) else answer[0] for answer in answers]
+
+    async def _run(self, store: Redis, runs: Sequence[_Run], acks: Acks) -> list[Any]:
+        """Run it on one node."""
+        first_key = runs[0][0][0]
+        answers = await _acknowledged(
+            store, first_key, [("EVALSHA", self._sha, *_flat(r)) for r in runs], acks
+        )
+        # Those did not run: to send them again with their source is no repetition.
+        unknown = [number for number, answer in enumerate(answers) if isinstance(answer, NoScriptError)]
+        if unknown:
+            commands = [("EVAL", self._source, *_flat(runs[number])) for number in unknown]
+            for number, answer in zip(
+                unknown, await _acknowledged(store, first_key, commands, acks), strict=True
+            ):
+                answers[number] = answer
+        for answer in answers:
+            if isinstance(answer, Exception):
+                raise answer
+        return answers
+
+
+_Run = tuple[Sequence[str], Sequence[Value]]
+
+
+def _flat(run: _Run) -> list[Value]:
+    keys, args = run
+    return [len(keys), *keys, *args]
+
+
+async def _acknowledged(
+    store: Redis, key: str, commands: Sequence[Sequence[Value]], acks: Acks
+) -> list[Any]:
+    """Send commands for keys beside `key`, and wait on the same connection until replicas have them.
+
+    WAIT looks at its own connection's last write only. That is a write of ours, for the commands may write
+    nothing when they are repeated: `key` and "replicated".
+    """
+    if not acks.replicas:
+        return await _in_order(store, key, commands)
+    touching: list[Sequence[Value]] = [
+        ("EVAL", _TOUCH, 1, f"{key}replicated"),
+        ("WAIT", acks.replicas, round(acks.wait_seconds * 1000)),
+    ]
+    *answers, touched, count = await _in_order(store, key, [*commands, *touching])
+    if answers and all(isinstance(answer, NoScriptError) for answer in answers):
+        # Nothing was written.
+        return answers
+    for answer in (touched, count):
+        if isinstance(answer, Exception):
+            raise answer
+    if count < acks.replicas:
+        raise ReplicasMissing(f"{count} of {acks.replicas} replicas answered")
+    return answers
+
+
+def _cluster(store: object) -> Cluster | None:
+    return store if isinstance(store, Cluster) else None
+
+
+async def _in_order(store: Redis, key: str, commands: Sequence[Sequence[Value]]) -> list[Any]:
+    """Send commands over one connection in one go; gives their answers, errors among them."""
+    cluster = _cluster(store)
+    if cluster is not None:
+        return await cluster.in_order(key, commands)
+    async with store.pipeline(transaction=False) as pipeline:
+        for command in commands:
+            pipeline.execute_command(*command)
+        answers: list[Any] = await pipeline.execute(raise_on_error=False)
+    if any(isinstance(answer, ReadOnlyError) for answer in answers):
+        # It was the primary when we connected. Where its name leads now is asked anew.
+        await store.connection_pool.disconnect(inuse_connections=False)
+    return answers

@@ -32,7 +32,10 @@ class WorkersError(OSError):
 
 
 class Workers:
-    """The running workers; `address` is where they serve."""
+    """The running workers; `address` is where they serve.
+
+    Where one dies for good, the block that runs them is cancelled and ends with a WorkersError.
+    """
 
     def __init__(self, name: str, address: str, count: int, environ: dict[str, str], grace: float) -> None:
         self._log = Log(name)
@@ -43,6 +46,8 @@ class Workers:
         self._processes: list[asyncio.subprocess.Process | None] = [None] * count
         self._keepers: list[asyncio.Task[None]] = []
         self._stopping = False
+        self._owner: asyncio.Task[object] | None = None
+        self.failure: WorkersError | None = None
         self.address = address
 
     async def start(self) -> None:
@@ -54,16 +59,19 @@ class Workers:
         all_serve: asyncio.Future[list[None]] = asyncio.gather(*self._serving)
         waiting: list[asyncio.Future[Any]] = [all_serve, *self._keepers]
         await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
-        for keeper in self._keepers:
-            if keeper.done():
-                keeper.result()
+        if self.failure is not None:
+            raise self.failure
+        self._owner = asyncio.current_task()
 
     async def stop(self) -> None:
         """Let them drain, and wait for them."""
-        self._stopping = True
-        for process in self._processes:
+        for process, keeper in zip(self._processes, self._keepers, strict=True):
             if process is not None and process.returncode is None:
                 process.send_signal(signal.SIGTERM)
+            else:
+                # Between two lives.
+                keeper.cancel()
+        self._stopping = True
         _, late = await asyncio.wait(self._keepers, timeout=self._grace + _STOP_SECONDS)
         for process in self._processes:
             if late and process is not None and process.returncode is None:
@@ -79,13 +87,26 @@ class Workers:
             if self._stopping:
                 return
             if not self._serving[number].done():
-                raise WorkersError(f"worker {number} does not start: {last_words}")
+                self._fail(f"worker {number} does not start: {last_words}")
+                return
             deaths.append(time.monotonic())
             self._log.error("worker_died", worker=number, last_words=last_words)
             if len(deaths) == _DEATHS and deaths[-1] - deaths[0] < _DEATHS_SECONDS:
-                raise WorkersError(f"worker {number} keeps dying: {last_words}")
+                self._fail(f"worker {number} keeps dying: {last_words}")
+                return
             await asyncio.sleep(backoff)
             backoff = min(2 * backoff, _LONGEST_BACKOFF_SECONDS)
+
+    def _fail(self, why: str) -> None:
+        self.failure = WorkersError(why)
+        if self._owner is not None:
+            self._owner.cancel()
+
+    def end_of_block(self) -> None:
+        """Tell a cancellation of ours from another's. Raises WorkersError."""
+        if self.failure is not None and self._owner is not None:
+            self._owner.uncancel()
+            raise self.failure from None
 
     async def _live(self, number: int) -> str:
         """One life of a worker; gives its last words."""
@@ -132,6 +153,9 @@ async def workers(name: str, settings: StoreSettings, count: int, listen: str) -
         try:
             await running.start()
             yield running
+        except asyncio.CancelledError:
+            running.end_of_block()
+            raise
         finally:
             await running.stop()
 

@@ -26,7 +26,7 @@ async def running(settings: FeedbackSettings, clock: Clock | None = None) -> Asy
             drain_seconds=settings.drain_seconds,
             ready=lambda: answers(store),
         )
-        service = FeedbackService(store, clock, bell)
+        service = FeedbackService(store, clock, bell, settings.acks)
         server.add(add_FeedbackServiceServicer_to_server, service, "emta.feedback.v1.FeedbackService")
         async with server:
             try:

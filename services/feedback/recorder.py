@@ -15,6 +15,7 @@ from emta.feedback.v1.log_pb2 import LogEvent, LogStatus
 from emta.feedback.v1.outcome_pb2 import Outcome
 from emta.problems import Problem, failed_precondition, invalid, unavailable
 from services.chassis.clock import Clock
+from services.chassis.settings import NO_ACKS, Acks
 from services.chassis.telemetry import message_span
 from services.feedback import kpis, status
 from services.feedback.store.ledger import CHANGED_BY_THIS_CALL, Change, Ledger, Row
@@ -29,9 +30,10 @@ Name = tuple[str, str]
 class Recorder:
     """Records the outcomes of all tenants in one store."""
 
-    def __init__(self, store: Redis, clock: Clock) -> None:
+    def __init__(self, store: Redis, clock: Clock, acks: Acks = NO_ACKS) -> None:
         self._store = store
         self._clock = clock
+        self._acks = acks
 
     async def record(
         self, producer: str, items: Sequence[RecordOutcomesItem]
@@ -42,7 +44,7 @@ class Recorder:
         for number, item in enumerate(items):
             by_tenant.setdefault(item.outcome.tenant or "default", []).append(number)
         for tenant, numbers in by_tenant.items():
-            ledger = Ledger(self._store, tenant)
+            ledger = Ledger(self._store, tenant, self._acks)
             waiting = numbers
             for _ in range(_ROUNDS):
                 waiting = await self._round(ledger, producer, items, waiting, results)
@@ -73,7 +75,12 @@ class Recorder:
             else:
                 results[number] = change
         again = []
-        positions = await ledger.commit(changes, self._clock.now_ms()) if changes else []
+        if changes:
+            positions = await ledger.commit(changes, self._clock.now_ms())
+        else:
+            # What was there before may not be on replicas yet.
+            await ledger.replicated()
+            positions = []
         for number, change, position in zip(decided, changes, positions, strict=True):
             if position == 0:
                 again.append(number)

@@ -29,6 +29,7 @@ from emta.feedback.v1.log_pb2 import LogEntry
 from emta.problems import invalid, not_found
 from services.chassis.clock import Clock
 from services.chassis.rpc import tenant_of
+from services.chassis.settings import NO_ACKS, Acks
 from services.chassis.store import store_problems
 from services.feedback import requests
 from services.feedback.kpis import kpis, recipient_domain
@@ -44,14 +45,15 @@ _Context = grpc.aio.ServicerContext[Any, Any]
 class FeedbackService(feedback_service_pb2_grpc.FeedbackServiceServicer):
     """Serves the ledgers of one store."""
 
-    def __init__(self, store: Redis, clock: Clock, bell: Bell) -> None:
+    def __init__(self, store: Redis, clock: Clock, bell: Bell, acks: Acks = NO_ACKS) -> None:
         self._store = store
+        self._acks = acks
         self._clock = clock
         self._bell = bell
-        self._recorder = Recorder(store, clock)
+        self._recorder = Recorder(store, clock, acks)
 
     def _ledger(self, context: _Context) -> Ledger:
-        return Ledger(self._store, tenant_of(context))
+        return Ledger(self._store, tenant_of(context), self._acks)
 
     async def OpenDelivery(self, request: OpenDeliveryRequest, context: _Context) -> OpenDeliveryResponse:
         """Announce a delivery."""

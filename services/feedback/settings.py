@@ -3,10 +3,10 @@
 from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
-from services.chassis.settings import StoreSettings
+from services.chassis.settings import LedgerSettings
 
 
-class FeedbackSettings(StoreSettings):
+class FeedbackSettings(LedgerSettings):
     """EMTA_FEEDBACK_*."""
 
     model_config = SettingsConfigDict(env_prefix="EMTA_FEEDBACK_")

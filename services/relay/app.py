@@ -48,12 +48,11 @@ async def running(settings: RelaySettings, clock: Clock | None = None) -> AsyncI
             store,
             settings.shards,
             outbox_max=settings.outbox_max,
-            replicas=settings.min_replica_acks,
-            wait_seconds=settings.store_timeout_seconds / 2,
+            acks=settings.acks,
         )
         await queue.fix_shards()
         relay_id = f"{socket.gethostname()}/{os.getpid()}/{secrets.token_hex(4)}"
-        shards = Shards(store, queue, clock, relay_id, settings.lease_seconds)
+        shards = Shards(queue, clock, relay_id, settings.lease_seconds)
         await shards.share()
         reporter = Reporter(queue, shards, peers)
         marks = Marks(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from datetime import UTC, datetime
 from email.utils import format_datetime
 
@@ -33,7 +33,7 @@ _NAMES = re.compile(rb"^([!-9;-~]++):", re.MULTILINE)
 def mend(
     header: bytes,
     now_ms: int,
-    message_id: str,
+    message_id: Callable[[], str],
     removed: Collection[bytes],
     changes: set[ContentChange],
 ) -> bytes:
@@ -60,7 +60,7 @@ def mend(
         header += b"Date: %b\r\n" % date.encode()
         changes.add(ContentChange.CONTENT_CHANGE_DATE_ADDED)
     if b"message-id" not in names:
-        header += b"Message-ID: %b\r\n" % message_id.encode()
+        header += b"Message-ID: %b\r\n" % message_id().encode()
         changes.add(ContentChange.CONTENT_CHANGE_MESSAGE_ID_ADDED)
     return header
 

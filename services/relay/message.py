@@ -8,7 +8,7 @@ is the session's business.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 from emta.problems import invalid
@@ -37,12 +37,13 @@ def normalize(
     content: bytes,
     *,
     now_ms: int,
-    message_id: str,
+    message_id: Callable[[], str],
     internal_fields: Collection[bytes] = (),
 ) -> Normalized:
     """Make `content` (RFC 5322, any line ends) fit for SMTP (campaign contract, decision 14).
 
-    A missing Date becomes `now_ms` (Unix time), a missing Message-ID `message_id` (with its brackets).
+    A missing Date becomes `now_ms` (Unix time), a missing Message-ID what `message_id` gives (with its
+    brackets).
     `internal_fields`: fields to take out besides Bcc, names in lower case.
     Raises INVALID_ARGUMENT for the field "content": CONTENT_EMPTY, CONTENT_TOO_LARGE,
     CONTENT_HAS_NUL, LINE_TOO_LONG, ROUTING_LOOP, HEADER_MALFORMED, HEADER_MISSING, HEADER_REPEATED,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import ExitStack
 from typing import Any
 
@@ -24,6 +24,7 @@ from services.chassis.headroom import Headroom
 from services.chassis.rpc import tenant_of
 from services.chassis.store import store_problems
 from services.relay import outcomes, submission
+from services.relay.intake import Intake
 from services.relay.settings import RelaySettings
 from services.relay.store.queue import Accepting, Queue
 from services.relay.submission import Submission
@@ -31,9 +32,10 @@ from services.relay.submission import Submission
 # Contract decision 15.
 _MAX_MESSAGES = 100
 _MAX_BYTES = 1024 * 1024
-# Batches being written down at once: a second's worth. Whoever is behind them would wait longer than the
-# quarter of a second that an answer may take.
-_MAX_BATCHES = 32
+# Messages that are checked before the sessions get the processor again: about a millisecond's worth. New
+# calls come in between them too, one a turn of the loop: were a whole batch checked at a stretch, those
+# that wait would wait where nobody counts them.
+_AT_A_STRETCH = 4
 
 _Context = grpc.aio.ServicerContext[Any, Any]
 
@@ -53,7 +55,7 @@ class RelayService(relay_service_pb2_grpc.RelayServiceServicer):
         self._clock = clock
         self._settings = settings
         self._headroom = headroom
-        self._batches = 0
+        self._intake = Intake()
         self._internal = frozenset(name.lower().encode() for name in settings.internal_headers)
         self._accepted = accepted
         self._stopping = asyncio.Event()
@@ -92,21 +94,24 @@ class RelayService(relay_service_pb2_grpc.RelayServiceServicer):
         size = _check_batch(request)
         if not self._headroom.accepts:
             return _put_off(request, "QUEUE_FULL", "the store is nearly full", 5.0)
-        if self._batches >= _MAX_BATCHES:
-            return _put_off(request, "BUSY", "more is coming in than can be written down", 0.5)
-        self._batches += 1
-        try:
+        if not self._intake.has_room():
+            delay = self._intake.appointment(len(request.messages))
+            return _put_off(request, "BUSY", "more is coming in than can be written down", delay)
+        with self._intake.holding(len(request.messages)):
             return await self._take(request, tenant, size)
-        finally:
-            self._batches -= 1
 
     async def _take(self, request: SubmitMessagesRequest, tenant: str, size: int) -> SubmitMessagesResponse:
         now_ms = self._clock.now_ms()
         if size > _MAX_BYTES:
             # A large message is normalised beside the loop, so that nobody waits for it.
-            checked = await asyncio.to_thread(self._check_all, request, tenant, now_ms)
+            checked = await asyncio.to_thread(self._check_all, request.messages, tenant, now_ms)
         else:
-            checked = self._check_all(request, tenant, now_ms)
+            checked = []
+            async with self._intake.turn:
+                for start in range(0, len(request.messages), _AT_A_STRETCH):
+                    stretch = request.messages[start : start + _AT_A_STRETCH]
+                    checked += self._check_all(stretch, tenant, now_ms)
+                    await asyncio.sleep(0)
         good = [item for item in checked if isinstance(item, Submission)]
         with store_problems():
             answers = await self._queue_all(good, now_ms)
@@ -121,9 +126,9 @@ class RelayService(relay_service_pb2_grpc.RelayServiceServicer):
         )
 
     def _check_all(
-        self, request: SubmitMessagesRequest, tenant: str, now_ms: int
+        self, messages: Sequence[Message], tenant: str, now_ms: int
     ) -> list[Submission | Problem]:
-        return [self._check(message, tenant, now_ms) for message in request.messages]
+        return [self._check(message, tenant, now_ms) for message in messages]
 
     def _check(self, message: Message, tenant: str, now_ms: int) -> Submission | Problem:
         try:
@@ -156,11 +161,10 @@ def _put_off(
 ) -> SubmitMessagesResponse:
     """Refuse all messages of a batch for now."""
     problem = Problem(grpc.StatusCode.RESOURCE_EXHAUSTED, reason, text, retry_after=retry_after)
+    status = problem.to_status()
     return SubmitMessagesResponse(
         results=[
-            SubmitResult(
-                delivery_id=message.delivery_id, message_id=message.message_id, error=problem.to_status()
-            )
+            SubmitResult(delivery_id=message.delivery_id, message_id=message.message_id, error=status)
             for message in request.messages
         ]
     )

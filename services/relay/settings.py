@@ -10,10 +10,10 @@ from typing import Literal
 from pydantic import Field, field_validator
 from pydantic_settings import SettingsConfigDict
 
-from services.chassis.settings import CommaSeparated, StoreSettings
+from services.chassis.settings import CommaSeparated, LedgerSettings
 
 
-class RelaySettings(StoreSettings):
+class RelaySettings(LedgerSettings):
     """EMTA_RELAY_*."""
 
     model_config = SettingsConfigDict(env_prefix="EMTA_RELAY_")
@@ -102,12 +102,6 @@ class RelaySettings(StoreSettings):
     max_in_flight: int = Field(2000, ge=1, description="Messages being worked on at once, in this process.")
     max_in_flight_octets: int = Field(
         256 * 1024 * 1024, ge=1, description="Octets of content being worked on at once, in this process."
-    )
-    min_replica_acks: int = Field(
-        0,
-        ge=0,
-        description="Replicas that must have what is accepted and settled, besides the primary; while "
-        "fewer answer, nothing is accepted. A failover then loses nothing.",
     )
     outbox_max: int = Field(
         2_500_000,

@@ -40,17 +40,18 @@ class Settler:
     async def _settle(self, batch: list[tuple[Attempt, Settlement]]) -> None:
         """Repeated until the store answers, and its replicas: the fence makes that safe."""
         settlements = [settlement for _, settlement in batch]
-        results: list[bool] = []
+        repeated = False
         while True:
             try:
-                results = results or await self._queue.settle(settlements)
-                await self._queue.replicated({settlement.claimed.shard for settlement in settlements})
+                results = await self._queue.settle(settlements)
                 break
             except Exception as error:
                 # Whatever it is: what was sent has to be written down.
                 _log.warning("store_away", error=repr(error))
+                repeated = True
                 await asyncio.sleep(_STORE_AWAY_SECONDS)
         for (attempt, settlement), was_ours in zip(batch, results, strict=True):
-            if not was_ours:
+            # When repeated, a lease may have been ended by ourselves, before the answer was lost.
+            if not was_ours and not repeated:
                 _log.warning("lease_lost", message=attempt.claimed.message.message_id)
             self._settled(attempt, settlement.due_ms)

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import zlib
 
-from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from services.chassis.clock import Clock
@@ -17,16 +16,12 @@ from services.chassis.logs import Log
 from services.relay.store.queue import Queue
 
 _log = Log("relay")
-_RELAYS = "relay:relays"  # sorted set: Relays by the end of their announcement (ms)
 
 
 class Shards:
     """The shards of one Relay; `relay_id` is like no other's."""
 
-    def __init__(
-        self, store: Redis, queue: Queue, clock: Clock, relay_id: str, lease_seconds: float
-    ) -> None:
-        self._store = store
+    def __init__(self, queue: Queue, clock: Clock, relay_id: str, lease_seconds: float) -> None:
         self._queue = queue
         self._clock = clock
         self._relay_id = relay_id
@@ -52,9 +47,7 @@ class Shards:
     async def share(self) -> None:
         """Announce ourselves, and take or let go shards. Raises RedisError."""
         now_ms = self._clock.now_ms()
-        await self._store.zadd(_RELAYS, {self._relay_id: now_ms + self._lease_ms})
-        await self._store.zremrangebyscore(_RELAYS, "-inf", now_ms)
-        relays = max(1, await self._store.zcard(_RELAYS))
+        relays = await self._queue.announce(self._relay_id, now_ms, now_ms + self._lease_ms)
         share = -(-self._queue.shards // relays)
         mine: set[int] = set()
         for shard in sorted(self._in_order(), key=lambda shard: shard not in self.mine):
@@ -68,9 +61,10 @@ class Shards:
     async def leave(self) -> None:
         """Let go of everything, so that others need not wait until our time is over."""
         try:
-            await self._store.zrem(_RELAYS, self._relay_id)
+            now_ms = self._clock.now_ms()
+            await self._queue.announce(self._relay_id, now_ms, None)
             for shard in self.mine:
-                await self._queue.own(shard, self._relay_id, self._clock.now_ms(), None)
+                await self._queue.own(shard, self._relay_id, now_ms, None)
         except RedisError as error:
             _log.warning("store_away", error=type(error).__name__)
         self.mine = set()

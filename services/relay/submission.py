@@ -15,6 +15,7 @@ from services.relay.message import Normalized, normalize
 _MAX_METADATA, _MAX_METADATA_KEY, _MAX_METADATA_VALUE = 32, 64, 256
 _TRACEPARENT = re.compile(r"00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
 _DEFAULT_POOL = "default"
+_VERP = ReturnPathMode.RETURN_PATH_MODE_VERP
 
 
 @dataclass(frozen=True)
@@ -59,7 +60,7 @@ def check(
     normalized = normalize(
         given.content,
         now_ms=now_ms,
-        message_id=f"<{uuid.uuid4()}@{sender.domain if sender else ehlo_name}>",
+        message_id=lambda: f"<{uuid.uuid4()}@{sender.domain if sender else ehlo_name}>",
         internal_fields=internal_fields,
     )
     acceptance = _acceptance(given, normalized, now_ms, limits)
@@ -89,7 +90,7 @@ def check(
 def _check_options(given: Message) -> None:
     if given.archive_to:
         raise unimplemented("archive_to", "ARCHIVE_NOT_SUPPORTED", "archive copies do not exist yet")
-    if given.return_path.mode == ReturnPathMode.RETURN_PATH_MODE_VERP:
+    if given.return_path.mode == _VERP:
         raise unimplemented(
             "return_path.mode", "RETURN_PATH_VERP_NOT_SUPPORTED", "signed return paths do not exist yet"
         )

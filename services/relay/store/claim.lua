@@ -7,7 +7,8 @@
 -- KEYS[1]  key prefix of the shard
 -- ARGV     now_ms, end of the lease_ms, at most so many messages, at most so many octets,
 --          at most so many of a domain, 1 when a suspect may be given out, the fence of this claim (no
---          space, like no other: not a count, which a replica that takes over could repeat),
+--          space, like no other: not a count, which a replica that takes over could repeat), fences of
+--          earlier claims of the same owner whose answers got lost (between spaces),
 --          then for every domain that is treated otherwise: domain, at most so many of it
 -- Returns the next time to look (ms, "" when nothing waits), and for every message its number, how
 -- often its owner died, its record and its progress.
@@ -34,7 +35,7 @@ for _, number in ipairs(redis.call("ZRANGEBYSCORE", leased, "-inf", now, "LIMIT"
 end
 
 local allowed, others = {}, 0
-for at = 8, #ARGV, 2 do
+for at = 9, #ARGV, 2 do
     allowed[ARGV[at]] = tonumber(ARGV[at + 1])
     others = others + 1
 end
@@ -54,6 +55,16 @@ local function lease(number, domain)
     claimed[#claimed + 1] = redis.call("GET", prefix .. "progress:" .. number) or ""
     left = left - 1
     octets_left = octets_left - #record
+end
+
+-- What was leased by a claim whose answer never came is given again: nobody has begun with it, and were its
+-- lease to run out it would look as if its owner had died with it.
+if ARGV[8] ~= "" then
+    local all = redis.call("HGETALL", leases)
+    for at = 1, #all, 2 do
+        local its_fence, domain = string.match(all[at + 1], "^(%S+) (.*)$")
+        if string.find(ARGV[8], " " .. its_fence .. " ", 1, true) then lease(all[at], domain) end
+    end
 end
 
 if ARGV[6] == "1" then

@@ -1,5 +1,6 @@
 """The durable queue, in shards. All keys of a shard share its hash tag.
 
+    relay:relays                      sorted set: Relays by the end of their announcement (ms)
     relay:shards                      number of shards, fixed when the store is first used
     relay:{s07}:number                the last message's number; a message's name within its shard
     relay:{s07}:message:<number>      its record: what never changes, and the compressed content
@@ -26,16 +27,19 @@ from __future__ import annotations
 import hashlib
 import secrets
 import zlib
+from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import grpc
 from redis.asyncio import Redis
+from redis.exceptions import RedisError
 
 from emta.feedback.v1.feedback_service_pb2 import RecordOutcomesItem, RecordOutcomesRequest
 from emta.problems import Problem
 from services.chassis.logs import Log
+from services.chassis.settings import NO_ACKS, Acks
 from services.chassis.store import Script, Value, replicated
 from services.relay.store import record
 from services.relay.store.bodies import Bodies, BodyError, Packed
@@ -51,6 +55,8 @@ _PERIODS_KEPT = 3
 # 300 messages a bucket at ten million a day: hashes of up to 512 small fields are stored without pointers
 # (hash-max-listpack-entries), 50 to 60 octets a message.
 _BUCKETS = 1 << 14
+# Older ones have run out: a lease is longer than so many claims of a store that does not answer.
+_LOST_FENCES = 64
 _MISSING_DICTIONARY, _OUTBOX_FULL = -1, -2
 
 _accept = Script("services.relay.store", "accept")
@@ -58,6 +64,8 @@ _claim = Script("services.relay.store", "claim")
 _settle = Script("services.relay.store", "settle")
 _renew = Script("services.relay.store", "renew")
 _own = Script("services.relay.store", "own")
+_acknowledge = Script("services.relay.store", "acknowledge")
+_announce = Script("services.relay.store", "announce")
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,21 +133,16 @@ class _Part:
 
 
 class Queue:
-    """The queue of one store.
+    """The queue of one store. With `acks`, what is accepted and settled waits for replicas."""
 
-    With `replicas`, accept waits up to `wait_seconds` until so many have the messages too.
-    """
-
-    def __init__(
-        self, store: Redis, shards: int, *, outbox_max: int, replicas: int = 0, wait_seconds: float = 1.0
-    ) -> None:
+    def __init__(self, store: Redis, shards: int, *, outbox_max: int, acks: Acks = NO_ACKS) -> None:
         self._store = store
         self._outbox_max = outbox_max
-        self._replicas = replicas
-        self._wait_seconds = wait_seconds
+        self._acks = acks
         self._bodies = Bodies()
         self._holder = secrets.token_hex(8)
         self._claims = 0
+        self._lost_fences: dict[int, deque[str]] = {}  # by shard: of claims whose answers have not come
         self._dictionaries: set[tuple[int, bytes]] = set()  # (shard, name) that the shard should have
         self.shards = shards
 
@@ -180,14 +183,11 @@ class Queue:
         ):
             for number, first in zip(numbers, answers, strict=True):
                 firsts[number] = first
-        await self.replicated(by_shard)
         return firsts
 
     async def replicated(self, shards: Iterable[int]) -> None:
         """Return once enough replicas have what was written to some shards. Raises ReplicasMissing."""
-        if self._replicas:
-            keys = [f"{_prefix(shard)}replicated" for shard in shards]
-            await replicated(self._store, keys, self._replicas, self._wait_seconds)
+        await replicated(self._store, map(_prefix, shards), self._acks)
 
     def _pack(self, submission: Submission) -> Packed:
         return self._bodies.pack(submission.tenant, submission.message.delivery_id, submission.content)
@@ -195,13 +195,15 @@ class Queue:
     async def _accept_parts(
         self, parts: Sequence[_Part], contents: Mapping[bytes, bytes], now_ms: int
     ) -> list[list[bytes]]:
-        answers = await _accept.each(self._store, [self._acceptance(p, contents, now_ms) for p in parts])
+        answers = await _accept.each(
+            self._store, [self._acceptance(p, contents, now_ms) for p in parts], self._acks
+        )
         for number, part in enumerate(parts):
             if answers[number] == _MISSING_DICTIONARY:
                 # It went with the last message that used it, and nothing was taken: once more, with it.
                 self._dictionaries.difference_update((part.shard, name) for name in contents)
                 key, args = self._acceptance(part, contents, now_ms)
-                answers[number] = await _accept(self._store, [key], args)
+                answers[number] = await _accept(self._store, [key], args, self._acks)
             if answers[number] == _OUTBOX_FULL:
                 raise Problem(
                     grpc.StatusCode.RESOURCE_EXHAUSTED,
@@ -240,12 +242,21 @@ class Queue:
         """Lease messages of some shards that are due; each gives its part of what is wanted."""
         self._claims += 1
         fence = f"{self._holder}.{self._claims}"
-        args = _wanted(appetite, len(shards), fence)
-        answers = await _claim.each(
-            self._store, [(_prefix(shard), [now_ms, leased_until_ms, *args]) for shard in shards]
-        )
+        calls: list[tuple[str, list[Value]]] = []
+        for shard in shards:
+            lost = self._lost_fences.setdefault(shard, deque(maxlen=_LOST_FENCES))
+            wanted = _wanted(appetite, len(shards), fence, lost)
+            calls.append((_prefix(shard), [now_ms, leased_until_ms, *wanted]))
+            lost.append(fence)  # until its answer is here
+        answers = await _claim.each(self._store, calls, give_errors=True)
         messages, looks = [], []
-        for shard, (next_look, flat) in zip(shards, answers, strict=True):
+        for shard, answer in zip(shards, answers, strict=True):
+            if isinstance(answer, RedisError):
+                # Its node is away. What the others gave is leased to us and must not be dropped.
+                _log.warning("shard_away", shard=shard, error=repr(answer))
+                continue
+            self._lost_fences[shard].clear()
+            next_look, flat = answer
             if next_look:
                 looks.append(int(float(next_look)))
             for at in range(0, len(flat), 4):
@@ -301,17 +312,27 @@ class Queue:
         return lost
 
     async def settle(self, settlements: Sequence[Settlement]) -> list[bool]:
-        """End leases; gives per message whether the lease was still ours. Safe to repeat."""
+        """End leases; gives per message whether the lease was still ours. Safe to repeat.
+
+        Raises ReplicasMissing: the leases have ended, and not for sure.
+        """
         by_shard = _by_shard(settlement.claimed.shard for settlement in settlements)
         calls = [
             (_prefix(shard), [arg for number in numbers for arg in _end(settlements[number])])
             for shard, numbers in by_shard.items()
         ]
         ours = [False] * len(settlements)
-        for numbers, answers in zip(by_shard.values(), await _settle.each(self._store, calls), strict=True):
+        for numbers, answers in zip(
+            by_shard.values(), await _settle.each(self._store, calls, self._acks), strict=True
+        ):
             for number, was_ours in zip(numbers, answers, strict=True):
                 ours[number] = bool(was_ours)
         return ours
+
+    async def announce(self, relay: str, now_ms: int, until_ms: int | None) -> int:
+        """Say that a Relay is at work until a time, or (None) no more; gives how many are."""
+        args: list[Value] = [relay, now_ms, "" if until_ms is None else until_ms]
+        return int(await _announce(self._store, ["relay:relays"], args))
 
     async def own(self, shard: int, relay: str, now_ms: int, until_ms: int | None) -> bool:
         """Become or stay the owner of a shard until a time, or (None) end that; says whether we own it."""
@@ -332,19 +353,22 @@ class Queue:
 
     async def acknowledge(self, reported: Mapping[int, Reported]) -> None:
         """Drop what Feedback has, by shard; what is to be reported again goes to the end of its outbox."""
-        async with self._store.pipeline(transaction=False) as pipeline:
-            for shard, part in reported.items():
-                key = f"{_prefix(shard)}outbox"
-                if part.again:
-                    pipeline.xadd(key, {"items": _framed(part.again)})
-                if part.refused:
-                    pipeline.xadd(f"{_prefix(shard)}dead", {"items": _framed(part.refused)})
-                pipeline.xdel(key, *part.entries)
-                pipeline.decrby(f"{key}_size", part.outcomes - len(part.again))
-            await pipeline.execute()
+        calls: list[tuple[str, list[Value]]] = [
+            (
+                _prefix(shard),
+                [
+                    part.outcomes - len(part.again),
+                    _framed(part.again) if part.again else b"",
+                    _framed(part.refused) if part.refused else b"",
+                    *part.entries,
+                ],
+            )
+            for shard, part in reported.items()
+        ]
+        await _acknowledge.each(self._store, calls)
 
 
-def _wanted(appetite: Appetite, shards: int, fence: str) -> list[Value]:
+def _wanted(appetite: Appetite, shards: int, fence: str, lost: Iterable[str]) -> list[Value]:
     """What each of some shards is asked for: its part, and of everything at least one."""
     args: list[Value] = [
         -(-appetite.messages // shards),
@@ -352,6 +376,7 @@ def _wanted(appetite: Appetite, shards: int, fence: str) -> list[Value]:
         max(1, appetite.of_a_domain // shards),
         int(appetite.suspect),
         fence,
+        "".join(f" {name} " for name in lost),
     ]
     for domain, most in appetite.exceptions.items():
         args += [domain, -(-most // shards)]

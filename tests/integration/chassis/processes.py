@@ -21,6 +21,11 @@ def environ(**settings: str) -> dict[str, str]:
     return {**inherited, "PYTHONPATH": f"{ROOT}:{ROOT / 'client'}", **settings}
 
 
+def children(pid: int) -> list[int]:
+    """Give the processes that a process has started (Linux)."""
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
 class Process:
     """A process whose log is read line by line."""
 

@@ -11,7 +11,7 @@ import pytest
 
 from emta.channel import connect
 from tests.integration.chassis.echo import NAME
-from tests.integration.chassis.processes import finished, started
+from tests.integration.chassis.processes import children, finished, started
 from tests.support.eventually import eventually
 
 ECHO = "tests.integration.chassis.echo"
@@ -118,10 +118,6 @@ async def test_a_store_that_is_away_ends_it_with_one_line_without_the_password()
     assert errors.startswith("feedback: ")
     assert errors.count("\n") == 1
     assert "hunter2" not in errors
-
-
-def children(pid: int) -> list[int]:
-    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
 
 async def test_a_store_that_keeps_dying_ends_its_service_with_exit_code_1(tmp_path: Path) -> None:

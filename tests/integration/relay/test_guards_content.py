@@ -29,7 +29,7 @@ def dots() -> dict[str, bytes]:
 
 
 def normalized(content: bytes, number: int = 0) -> Transaction:
-    told = normalize(content, now_ms=0, message_id="<1@emta.example>")
+    told = normalize(content, now_ms=0, message_id=lambda: "<1@emta.example>")
     signature = b"X-Signature: of another making\r\n"
     return Transaction("from@emta.example", f"to{number}@{DOMAIN}", signature, told.content, False, False)
 

@@ -6,15 +6,18 @@ import asyncio
 import dataclasses
 import os
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
-from redis.asyncio import Redis
+from redis.asyncio import Redis, RedisCluster
+from redis.exceptions import ConnectionError
 
 from emta.feedback.v1.feedback_service_pb2 import RecordOutcomesItem, RecordOutcomesRequest
 from emta.problems import Problem
 from emta.relay.v1.message_pb2 import Acceptance, Message
 from services.chassis import store as stores
 from services.relay import submission
+from services.relay.store import queue as queue_module
 from services.relay.store.queue import Accepting, Appetite, Queue, Reported, Settlement
 from services.relay.store.record import Claimed
 from services.relay.submission import Submission
@@ -233,6 +236,62 @@ async def test_what_owners_die_of_twice_is_given_out_alone(queue: Queue) -> None
     assert suspect.crashes == other.crashes == 2
     assert nothing == []
     assert suspect.number != other.number
+
+
+async def test_what_a_claim_without_answer_leased_is_given_out_again_without_blame(
+    store: Redis, queue: Queue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await accept(queue, submitted("m1"), submitted("m2"))
+    carried_out = queue_module._claim.each
+
+    async def answer_lost(*args: Any, **kwargs: Any) -> list[Any]:
+        await carried_out(*args, **kwargs)
+        raise ConnectionError("reset")
+
+    for _ in range(3):
+        with monkeypatch.context() as patched:
+            patched.setattr(queue_module._claim, "each", answer_lost)
+            with pytest.raises(ConnectionError):
+                await claim(queue)
+
+    claimed = await claim(queue)
+
+    assert sorted(ids(claimed)) == ["m1", "m2"]
+    assert [message.crashes for message in claimed] == [0, 0]
+    assert await claim(queue) == []
+    assert await queue.settle([Settlement(message, None, []) for message in claimed]) == [True, True]
+
+
+async def test_in_a_full_store_what_was_reported_goes_and_relays_stay_known(
+    store: Redis, queue: Queue
+) -> None:
+    await accept(queue, submitted())
+    ((name, _),) = (await queue.outbox([0], 10))[0]
+    await _set_everywhere(store, "1")
+    try:
+        await queue.acknowledge({0: Reported([name], 1, again=[told("m1/1")], refused=[told("m1/2")])})
+        assert await queue.announce("a", START_MS, START_MS + 1) == 1
+    finally:
+        await _set_everywhere(store, "0")
+
+    assert await outcomes(queue) == ["m1/1"]
+
+
+async def _set_everywhere(store: Redis, maxmemory: str) -> None:
+    node: dict[str, Any] = (
+        {"target_nodes": RedisCluster.PRIMARIES} if isinstance(store, RedisCluster) else {}
+    )
+    await store.config_set("maxmemory", maxmemory, **node)
+
+
+async def test_an_acknowledgement_that_is_repeated_counts_once(store: Redis, queue: Queue) -> None:
+    await accept(queue, submitted("m1"), submitted("m2"))
+    ((name, _),) = (await queue.outbox([0], 10))[0]
+    for _ in range(2):
+        await queue.acknowledge({0: Reported([name], 2, again=[told("m2/1")])})
+
+    assert await outcomes(queue) == ["m2/1"]
+    assert await store.get("relay:{s00}:outbox_size") == b"1"
 
 
 async def test_a_suspect_that_was_settled_is_one_no_more(queue: Queue) -> None:

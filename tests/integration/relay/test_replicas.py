@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from emta.problems import Problem
+from services.chassis.settings import Acks
 from services.chassis.store import ReplicasMissing, connect, store_problems
 from services.relay.store.queue import Queue
 from tests.integration.relay.test_queue import accept, claim, submitted
@@ -24,7 +25,7 @@ async def primary(tmp_path: Path) -> AsyncIterator[valkey.Server]:
 async def test_an_accepted_message_survives_its_primary(primary: valkey.Server, tmp_path: Path) -> None:
     async with valkey.replica_of(primary, tmp_path / "replica") as replica:
         async with connect(primary.url, 5.0) as store:
-            queue = Queue(store, shards=1, outbox_max=10, replicas=1)
+            queue = Queue(store, shards=1, outbox_max=10, acks=Acks(1))
             assert await accept(queue, submitted()) == [b""]
             primary.process.kill()
             await primary.process.wait()
@@ -40,7 +41,7 @@ async def test_without_its_replica_nothing_is_accepted_and_nothing_lost(
         valkey.replica_of(primary, tmp_path / "replica") as replica,
         connect(primary.url, 5.0) as store,
     ):
-        queue = Queue(store, shards=1, outbox_max=10, replicas=1, wait_seconds=0.2)
+        queue = Queue(store, shards=1, outbox_max=10, acks=Acks(1, 0.2))
         replica.process.send_signal(signal.SIGSTOP)
         try:
             with pytest.raises(ReplicasMissing):

@@ -14,7 +14,7 @@ LEASE = 30.0
 
 @pytest.fixture
 def relays(store: Redis, clock: ManualClock) -> dict[str, Shards]:
-    return {name: Shards(store, Queue(store, 8, outbox_max=1), clock, name, LEASE) for name in "abc"}
+    return {name: Shards(Queue(store, 8, outbox_max=1), clock, name, LEASE) for name in "abc"}
 
 
 async def settle_down(*relays: Shards) -> None:

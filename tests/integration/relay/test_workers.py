@@ -24,11 +24,15 @@ class Relay:
     def __init__(self, process: asyncio.subprocess.Process) -> None:
         self.process = process
         self.events: list[dict[str, Any]] = []
+        self.last_words = ""
 
     async def read(self) -> None:
         assert self.process.stderr is not None
         async for line in self.process.stderr:
-            self.events.append(json.loads(line))
+            if line.startswith(b"{"):
+                self.events.append(json.loads(line))
+            else:
+                self.last_words = line.decode()
 
     def named(self, name: str) -> list[dict[str, Any]]:
         return [event for event in self.events if event.get("event") == name]
@@ -99,6 +103,27 @@ async def test_a_worker_that_is_killed_is_replaced(relay: Relay) -> None:
 
     await eventually(replaced, "another worker")
     assert await _serves(serving["address"])
+
+
+async def test_a_worker_that_keeps_dying_ends_them_all(relay: Relay) -> None:
+    seen = set(relay.workers()[1:])
+
+    async def next_life() -> int | None:
+        return next((pid for pid in relay.workers() if pid not in seen), None)
+
+    for deaths in range(1, 6):
+        pid = await eventually(next_life, "the next life of the first worker")
+        assert pid is not None
+        seen.add(pid)
+        os.kill(pid, signal.SIGKILL)
+        await relay.until("worker_died", deaths)
+
+    assert await relay.process.wait() == 1
+
+    async def told() -> bool:
+        return "worker 0 keeps dying" in relay.last_words
+
+    await eventually(told, "the reason")
 
 
 async def test_sigterm_ends_them_all_in_order(relay: Relay, store: Redis) -> None:

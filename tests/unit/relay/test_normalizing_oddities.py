@@ -21,7 +21,7 @@ CAP_MS = 302_400_000
 
 
 def normalized(content: bytes) -> Normalized:
-    return normalize(content, now_ms=0, message_id="<u@d.test>")
+    return normalize(content, now_ms=0, message_id=lambda: "<u@d.test>")
 
 
 @pytest.mark.parametrize("address", ["jos\u00e9@x.test", "\u4e2d\u6587@x.test"])

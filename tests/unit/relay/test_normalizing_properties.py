@@ -49,7 +49,7 @@ MESSAGES = st.tuples(ENTITIES, st.sampled_from([b"\r\n", b"\n", b"\r"])).map(
 
 
 def normalized(content: bytes) -> Normalized:
-    return normalize(content, now_ms=0, message_id="<u@d.test>")
+    return normalize(content, now_ms=0, message_id=lambda: "<u@d.test>")
 
 
 def leaves(content: bytes) -> list[tuple[str, bytes]]:

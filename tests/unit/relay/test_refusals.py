@@ -30,6 +30,6 @@ HEAD = b"From: a@shop.example\r\n"
 )
 def test_it_names_the_content_and_the_reason(content: bytes, reason: str) -> None:
     with pytest.raises(Problem) as caught:
-        normalize(content, now_ms=0, message_id="<1@shop.example>")
+        normalize(content, now_ms=0, message_id=lambda: "<1@shop.example>")
 
     assert (caught.value.field, caught.value.reason) == ("content", reason)

@@ -1,0 +1,44 @@
+"""The whole stack on a Cluster: the shards of the queue on its nodes, the ledger on one of them."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import pytest
+from redis.asyncio import Redis
+
+from emta.feedback.v1.log_pb2 import LogStatus
+from services.chassis import store as stores
+from tests.e2e.conftest import World, message
+
+
+@pytest.fixture
+def store_url(cluster_url: str) -> str:
+    return cluster_url
+
+
+@pytest.fixture
+async def store(store_url: str) -> AsyncIterator[Redis]:
+    async with stores.connect(store_url, 5.0) as client:
+        await client.flushall()
+        yield client
+
+
+async def test_messages_of_all_shards_are_delivered_reported_and_forgotten(
+    world: World, store: Redis
+) -> None:
+    good = [message("ok@alpha.example", f"m{number}") for number in range(40)]
+    bad = [message("user-unknown@alpha.example", f"b{number}") for number in range(10)]
+    await world.client.open_delivery("d1", to_deliver=50)
+    await world.submit(*good, *bad)
+    await world.client.until_reported("d1", 50)
+    await world.client.close_delivery("d1")
+
+    events = await world.events()
+
+    ends = [event.status_after for event in events]
+    assert ends.count(LogStatus.LOG_STATUS_SENT) == 40
+    assert ends.count(LogStatus.LOG_STATUS_FAILED) == 10
+    assert [event.position for event in events] == list(range(1, 101))
+    assert len(world.receiver.journal.accepted("ok@alpha.example")) == 40
+    assert [key async for key in store.scan_iter("*:message:*")] == []
