@@ -23,7 +23,7 @@ from services.bounce.catalogue import load, sample_reply
 from services.bounce.qualify import Qualifier
 from services.stack import Stack
 
-_BATCH = 500
+_BATCH = 1_000
 _REPEATED = 0.9
 _TEMPLATES = 500
 _LETTERS = "abcdefghijklmnopqrstuvwxyz"

@@ -100,7 +100,10 @@ def parse(shipped: Files, overrides: Files = ()) -> Catalogue:
     rules = (*first, *(rule for rule in rest if rule.id not in disabled))
     _check_twice(rules)
     domains = {name: provider.mx for name, provider in providers.items()}
-    matcher = Matcher(rules, domains)
+    try:
+        matcher = Matcher(rules, domains)
+    except PatternError as error:
+        raise RuleError(str(error)) from None
     return Catalogue(rules, digest.hexdigest()[:16], providers, matcher, len(first))
 
 

@@ -52,7 +52,10 @@ class Matcher:
                 numbers[pattern] = self._set.Add(pattern)
         self._has_patterns = bool(numbers)
         if numbers:
-            self._set.Compile()
+            try:
+                self._set.Compile()
+            except re2.error:
+                raise PatternError("the patterns of all rules together are too large") from None
         self._wanted = [None if rule.text is None else numbers[rule.text] for rule in rules]
         self._unwanted = [None if rule.unless is None else numbers[rule.unless] for rule in rules]
         self._by_pattern = {number: [] for number in numbers.values()}  # type: dict[int, list[int]]
