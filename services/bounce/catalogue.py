@@ -17,6 +17,7 @@ from emta.bounce.v1.smtp_reply_pb2 import SmtpReply
 from services.bounce import rule_file
 from services.bounce.masking import masked
 from services.bounce.matcher import Matcher, PatternError, compiled
+from services.bounce.reply_codes import completed
 from services.bounce.rule import Frame, Rule
 from services.bounce.rule_file import Provider, RuleError, RuleFile
 
@@ -43,13 +44,15 @@ class Catalogue:
 
     def match(self, reply: SmtpReply, provider: str = "") -> Rule | None:
         """Give the first rule that speaks about `reply`. `provider`: who answered, where no MX is known."""
-        place = self.matcher.first(self.frame(reply, provider), masked(reply.text))
-        return None if place is None else self.rules[place]
+        places = self.matching(reply, provider)
+        return places[0] if places else None
 
-    def frame(self, reply: SmtpReply, provider: str = "") -> Frame:
-        """Give all of the reply but its words."""
+    def matching(self, reply: SmtpReply, provider: str = "") -> list[Rule]:
+        """Give all rules that speak about `reply`, in order."""
+        text = masked(reply.text)
         site = self.site(reply.mx_host, provider)
-        return Frame(reply.code, reply.enhanced_code, reply.phase, reply.failure, site)
+        frame = Frame(reply.code, reply.enhanced_code, reply.phase, reply.failure, site)
+        return [self.rules[place] for place in self.matcher.all(completed(frame, text), text)]
 
     def site(self, mx_host: str, provider: str = "") -> tuple[str, ...]:
         """Give the domains that rules name and that an MX host, or else a provider, lies in."""

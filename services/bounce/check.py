@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from services.bounce.catalogue import Catalogue, RuleError, load, sample_reply
-from services.bounce.masking import masked
 from services.bounce.matcher import compiled
 from services.bounce.rule import Rule, domains_above
 from services.bounce.rule_file import Provider
@@ -62,19 +61,13 @@ def overlaps(catalogue: Catalogue) -> list[Overlap]:
     found = []
     for rule in catalogue.rules:
         for sample in rule.samples:
-            winner, *others = _matching(catalogue, sample) or [rule]
+            winner, *others = catalogue.matching(sample_reply(sample)) or [rule]
             found += [
                 Overlap(sample, winner, other)
                 for other in others
                 if other.text is not None and other.outcome != winner.outcome
             ]
     return found
-
-
-def _matching(catalogue: Catalogue, sample: str) -> list[Rule]:
-    reply = sample_reply(sample)
-    places = catalogue.matcher.all(catalogue.frame(reply), masked(reply.text))
-    return [catalogue.rules[place] for place in places]
 
 
 def _shadowed(catalogue: Catalogue) -> Iterator[str]:

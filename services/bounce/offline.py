@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import json
 import os
-import re
 import sys
 from collections.abc import Iterable, Iterator
 from typing import Any, TextIO
@@ -20,6 +19,7 @@ from emta.bounce.v1.qualification_pb2 import (
 from emta.bounce.v1.smtp_reply_pb2 import SmtpPhase, SmtpReply
 from services.bounce.catalogue import RuleError, load
 from services.bounce.qualify import Qualifier
+from services.bounce.reply_codes import without_codes
 from services.bounce.settings import BounceSettings
 from services.chassis.settings import SettingsError, load_settings
 
@@ -46,8 +46,6 @@ _LABELS = {
 # What the receiver's own passing trouble is: the next try may come on the normal schedule. Everything else
 # that is tried again is about the sender's pace or standing, and a quick retry makes it worse.
 _NORMAL_PACE = {Cause.CAUSE_UNSPECIFIED, Cause.CAUSE_MAILBOX, Cause.CAUSE_BUSY, Cause.CAUSE_NETWORK}
-_PREFIX = re.compile(r"(?P<code>[245]\d\d)(?:[ -]|$)\s*")
-_ENHANCED = re.compile(r"#?(?P<enhanced>[245]\.\d{1,3}\.\d{1,3})(?=[\s:;,]|$)[:;,]?\s*")
 
 
 class BadLine(Exception):
@@ -80,7 +78,9 @@ def reply_of(row: dict[str, Any]) -> SmtpReply:
         value = row.get(name)
         if value is not None and (not isinstance(value, kind) or isinstance(value, bool)):
             raise ValueError(f"{name} is not a {'number' if kind is int else 'string'}")
-    text, code, enhanced = _without_codes(row.get("text") or "", row.get("code"), row.get("enhanced"))
+    text, code, enhanced = without_codes(
+        row.get("text") or "", row.get("code") or 0, row.get("enhanced") or ""
+    )
     if code and not 200 <= code <= 599:
         raise ValueError(f"code {code} is not in 200..599")
     phase = (row.get("phase") or "unknown").upper()
@@ -91,27 +91,11 @@ def reply_of(row: dict[str, Any]) -> SmtpReply:
         raise ValueError(f"phase {row['phase']} is not one of SMTP's")
     return SmtpReply(
         phase=name,
-        code=code or 0,
-        enhanced_code=enhanced or "",
+        code=code,
+        enhanced_code=enhanced,
         text=text.encode(errors="replace").decode(),
         mx_host=(row.get("mx") or "").lower().rstrip("."),
     )
-
-
-def _without_codes(text: str, code: int | None, enhanced: str | None) -> tuple[str, int | None, str | None]:
-    """Join the lines of a reply and take the codes off their starts."""
-    lines = []
-    for line in text.splitlines():
-        found = _PREFIX.match(line)
-        if found is not None and (code is None or int(found["code"]) == code):
-            code, line = int(found["code"]), line[found.end() :]
-            status = _ENHANCED.match(line)
-            if status is not None and (not enhanced or status["enhanced"] == enhanced):
-                enhanced, line = status["enhanced"], line[status.end() :]
-        elif (status := _ENHANCED.match(line)) is not None and not enhanced:
-            enhanced, line = status["enhanced"], line[status.end() :]
-        lines.append(line)
-    return "\n".join(lines), code, enhanced
 
 
 def as_row(row: dict[str, Any], meaning: Qualification) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from emta.bounce.v1.smtp_reply_pb2 import SmtpReply
 from services.bounce import normalize, terms
 from services.bounce.catalogue import Catalogue
 from services.bounce.masking import masked
+from services.bounce.reply_codes import completed
 from services.bounce.rule import Frame, Rule
 from services.bounce.wait import may_state_wait, stated_wait
 
@@ -66,10 +67,14 @@ class Qualifier:
         self, code: int, enhanced: str, phase: int, failure: int, site: tuple[str, ...], text: str
     ) -> Answer:
         frame = Frame(code, enhanced, phase, failure, site)
-        place = self.catalogue.matcher.first(frame, text)
+        known = completed(frame, text)
+        place = self.catalogue.matcher.first(known, text)
         if place is None:
             raise LookupError("the catalogue has no rule for the rest")
-        meaning = _meaning(self.catalogue.rules[place], frame, text)
+        meaning = _meaning(self.catalogue.rules[place], known)
+        normalized = normalize.normalized(code, enhanced, text)
+        meaning.normalized_text = normalized
+        meaning.normalized_md5 = normalize.key(normalized)
         retried = meaning.disposition != _FINAL
         return Answer(meaning, encoded(meaning), retried and may_state_wait(text))
 
@@ -84,15 +89,14 @@ def encoded(meaning: Qualification) -> bytes:
     return QualifyRepliesResponse(results=[QualifyRepliesResult(qualification=meaning)]).SerializeToString()
 
 
-def _meaning(rule: Rule, frame: Frame, text: str) -> Qualification:
-    permanent = 500 <= frame.code <= 599
+def _meaning(rule: Rule, frame: Frame) -> Qualification:
+    permanent = str(frame.code).startswith("5")
     default = terms.MEANINGS[rule.bounce_code]
     failure_type = rule.type or default.type
     if failure_type == _HARD and not permanent:
         # A temporary refusal condemns no address, whatever its words (contract decision 2).
         failure_type = _SOFT
     reason = rule.reason or default.reason
-    normalized = normalize.normalized(frame.code, frame.enhanced, text)
     meaning = Qualification(
         type=failure_type,
         reason=reason,
@@ -102,8 +106,6 @@ def _meaning(rule: Rule, frame: Frame, text: str) -> Qualification:
         cause=rule.cause,
         scope=rule.scope,
         rule_id=rule.id,
-        normalized_text=normalized,
-        normalized_md5=normalize.key(normalized),
     )
     if meaning.disposition != _FINAL and rule.wait_seconds is not None:
         meaning.wait_hint.FromSeconds(rule.wait_seconds)

@@ -23,7 +23,11 @@ _ANY = (0, 999)
 
 
 class Frame(NamedTuple):
-    """All of a reply but its words. `site`: the domains of the catalogue that its MX host lies in."""
+    """All of a reply but its words.
+
+    `code`: 200..599; 4 or 5 where no more than the class is known; 0 without a reply. `site`: the domains
+    of the catalogue that its MX host lies in.
+    """
 
     code: int
     enhanced: str

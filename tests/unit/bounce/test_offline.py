@@ -74,7 +74,7 @@ def test_each_line_is_answered(given: io.StringIO, capsys: pytest.CaptureFixture
             "type": "soft",
             "reason": "Not defined",
             "momentum_class": 1,
-            "severity": "retry-normal",
+            "severity": "stop",
             "cause": "unspecified",
             "rule": "undetermined",
         },

@@ -74,6 +74,17 @@ def test_a_temporary_refusal_is_never_hard() -> None:
     assert meaning.type == FailureType.FAILURE_TYPE_SOFT
 
 
+def test_a_reply_without_any_code_counts_as_final() -> None:
+    rules = catalogue(rule("unknown", codes=["5"], text="unknown"), REST)
+
+    quoted = qualify(rules, reply("user unknown"))
+    temporary = qualify(rules, reply("4.1.1 user unknown"))
+
+    assert (quoted.rule_id, quoted.type) == ("unknown", FailureType.FAILURE_TYPE_HARD)
+    assert quoted.disposition == Disposition.DISPOSITION_FINAL
+    assert temporary.rule_id == "rest"
+
+
 def test_only_so_many_answers_are_remembered() -> None:
     qualifier = Qualifier(load(), remembered=10)
 
