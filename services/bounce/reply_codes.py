@@ -43,9 +43,9 @@ def completed(frame: Frame, text: str) -> Frame:
     live attempt have a code or say what failed: nothing is added to these but a status.
     """
     status = frame.enhanced
-    if (not status and "#" in text) or not frame.code:
+    if not status and (not frame.code or "#5." in text or "#4." in text):
         found = _QUOTED_STATUS.search(text)
-        status = status or (found["status"] if found is not None else "")
+        status = found["status"] if found is not None else ""
     code = frame.code
     if not code and not frame.failure:
         quoted = _QUOTED_CODE.search(text)
