@@ -19,6 +19,8 @@ from services.bounce.wait import may_state_wait, stated_wait
 _REMEMBERED = 16_384
 # Longer texts are rare and are matched each time, so that hostile ones cannot fill the memory.
 _LONGEST_REMEMBERED = 512
+# What the contract lets a reply have (smtp_reply.proto), and what a row is worth keeping of.
+_LONGEST_ROW = 1_024
 
 _FINAL, _RETRY = Disposition.DISPOSITION_FINAL, Disposition.DISPOSITION_RETRY
 _HARD, _SOFT = FailureType.FAILURE_TYPE_HARD, FailureType.FAILURE_TYPE_SOFT
@@ -72,7 +74,7 @@ class Qualifier:
         if place is None:
             raise LookupError("the catalogue has no rule for the rest")
         meaning = _meaning(self.catalogue.rules[place], known)
-        normalized = normalize.normalized(code, enhanced, text)
+        normalized = normalize.normalized(code, enhanced, text[:_LONGEST_ROW])
         meaning.normalized_text = normalized
         meaning.normalized_md5 = normalize.key(normalized)
         retried = meaning.disposition != _FINAL
