@@ -103,10 +103,7 @@ def parse(shipped: Files, overrides: Files = ()) -> Catalogue:
     rules = (*first, *(rule for rule in rest if rule.id not in disabled))
     _check_twice(rules)
     domains = {name: provider.mx for name, provider in providers.items()}
-    try:
-        matcher = Matcher(rules, domains)
-    except PatternError as error:
-        raise RuleError(str(error)) from None
+    matcher = Matcher(rules, domains)
     return Catalogue(rules, digest.hexdigest()[:16], providers, matcher, len(first))
 
 

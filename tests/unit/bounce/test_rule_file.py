@@ -46,6 +46,8 @@ def test_headers_within_a_pattern_are_no_rules() -> None:
     [
         ({"text": "(?<!sender )user"}, "text: invalid perl operator: (?<!"),
         ({"unless": "("}, "unless: missing ): ("),
+        ({"text": r"(?:\pL{1,20} ){10}\pL{500}"}, "instructions, over 10,000"),
+        ({"text": "(?:(?:a{1,100}){1,100}){1,100}"}, "text: "),
         ({"text": 5}, "text must be a string"),
         ({"codes": "5"}, "codes must be a list of strings"),
         ({"codes": [5]}, "codes must be a list of strings"),
