@@ -14,7 +14,8 @@ _STATED = re.compile(
     re.IGNORECASE,
 )
 _CLOCK = re.compile(r"\b(?:in|after|wait) (\d{1,2}):(\d{2}):(\d{2})\b", re.IGNORECASE)
-_MASKED = re.compile(rf"{VARIABLE} ?(?:{UNITS})\b", re.IGNORECASE)
+# A time of day, "00:04:59", is masked as well.
+_MASKED = re.compile(rf"{VARIABLE} ?(?:{UNITS})\b|\b(?:in|after|wait) {VARIABLE}", re.IGNORECASE)
 # A receiver that asks for more than a day says something else than "come back".
 _LONGEST_SECONDS = 86_400
 
@@ -34,8 +35,6 @@ def stated_wait(text: str) -> int | None:
 
 def may_state_wait(masked_text: str) -> bool:
     """Whether a reply with this masked text may state a wait: its own figures decide."""
-    if ":" in masked_text and _CLOCK.search(masked_text) is not None:
-        return True
     return _MASKED.search(masked_text) is not None
 
 
