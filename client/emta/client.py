@@ -28,6 +28,8 @@ from emta.bounce.v1.bounce_service_pb2 import (
     QualifyRepliesResult,
 )
 from emta.bounce.v1.bounce_service_pb2_grpc import BounceServiceStub
+from emta.bounce.v1.rules_service_pb2 import GetRulesRequest, GetRulesResponse, ReloadRulesRequest
+from emta.bounce.v1.rules_service_pb2_grpc import RulesServiceStub
 from emta.bounce.v1.smtp_reply_pb2 import SmtpReply
 from emta.channel import connect
 from emta.feedback.v1.delivery_pb2 import Delivery, DeliveryKpis
@@ -224,6 +226,22 @@ class Client:
         except grpc.aio.AioRpcError as error:
             raise self._problem("Bounce", error) from None
         return list(answer.results)
+
+    async def rules(self) -> GetRulesResponse:
+        """Give the reply rules in force, and why overrides were refused."""
+        stub = RulesServiceStub(self._channel("Bounce"))
+        try:
+            return await stub.GetRules(GetRulesRequest(), timeout=_CALL_SECONDS)
+        except grpc.aio.AioRpcError as error:
+            raise self._problem("Bounce", error) from None
+
+    async def reload_rules(self) -> None:
+        """Have the overrides of the reply rules read again. Raises Problem RULES_REFUSED."""
+        stub = RulesServiceStub(self._channel("Bounce"))
+        try:
+            await stub.ReloadRules(ReloadRulesRequest(), timeout=_CALL_SECONDS)
+        except grpc.aio.AioRpcError as error:
+            raise self._problem("Bounce", error) from None
 
     async def sites(self, *, name_contains: str = "") -> AsyncIterator[Site]:
         """Give the sites of the last hour with their limits and use, page by page, in order of name."""

@@ -1,13 +1,19 @@
-"""`python -m services.bounce` serves; `python -m services.bounce check` checks the rules."""
+"""`python -m services.bounce` serves; with a command it checks the rules or uses them offline."""
 
 import sys
 
-from services.bounce import check
+from services.bounce import check, offline, trial
 from services.bounce.app import running
 from services.bounce.settings import BounceSettings
 from services.chassis import process
 
+_COMMANDS = {
+    "check": check.main,
+    "qualify": offline.main,
+    "try": trial.main,
+}
+
 if __name__ == "__main__":
-    if sys.argv[1:] == ["check"]:
-        raise SystemExit(check.main())
+    if sys.argv[1:] and (command := _COMMANDS.get(sys.argv[1])):
+        raise SystemExit(command(sys.argv[2:]))
     process.main("bounce", BounceSettings, running)

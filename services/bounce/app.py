@@ -6,20 +6,28 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from emta.bounce.v1.bounce_service_pb2_grpc import add_BounceServiceServicer_to_server
-from services.bounce import catalogue
+from emta.bounce.v1.rules_service_pb2_grpc import add_RulesServiceServicer_to_server
+from emta.problems import failed_precondition
+from services.bounce.catalogue import RuleError
+from services.bounce.live_rules import LiveRules
+from services.bounce.rules_service import RulesService
 from services.bounce.server import BounceService
 from services.bounce.settings import BounceSettings
-from services.chassis.clock import Clock
+from services.chassis.clock import Clock, SystemClock
 from services.chassis.rpc import Server
 
 
 @asynccontextmanager
 async def running(settings: BounceSettings, clock: Clock | None = None) -> AsyncIterator[Server]:
-    """Serve until the block ends. Bounce has no state, and so far no use for the clock."""
+    """Serve until the block ends. Raises Problem where the rules are wrong."""
     server = Server(
         "bounce", settings.listen, reflection=settings.reflection, drain_seconds=settings.drain_seconds
     )
-    service = BounceService(catalogue.load())
-    server.add(add_BounceServiceServicer_to_server, service, "emta.bounce.v1.BounceService")
-    async with server:
+    try:
+        rules = LiveRules(settings.rules)
+    except RuleError as error:
+        raise failed_precondition("RULES_REFUSED", str(error)) from None
+    server.add(add_BounceServiceServicer_to_server, BounceService(rules), "emta.bounce.v1.BounceService")
+    server.add(add_RulesServiceServicer_to_server, RulesService(rules), "emta.bounce.v1.RulesService")
+    async with rules.following(clock or SystemClock()), server:
         yield server

@@ -1,133 +1,141 @@
-"""The catalogue: rules as data, checked when they are loaded.
+"""The catalogue: all rules in the order in which they are tried.
 
-Files are read in the order of their names and rules in the order of the file: the first match decides.
-README.md beside this file explains how to write one.
+Operators' overrides come before what is shipped; files are read in the order of their names and rules in
+the order of the file: the first match decides. docs/reference/rules.md explains how to write one.
 """
 
 from __future__ import annotations
 
 import hashlib
 import re
-import tomllib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from importlib import resources
-from typing import Any
+from pathlib import Path
 
-from emta.bounce.v1.qualification_pb2 import (
-    BounceCode,
-    Cause,
-    Disposition,
-    FailureReason,
-    FailureType,
-    Scope,
-)
-from emta.bounce.v1.smtp_reply_pb2 import FailureKind, SmtpPhase, SmtpReply
+from emta.bounce.v1.smtp_reply_pb2 import SmtpReply
+from services.bounce import rule_file
+from services.bounce.masking import masked
+from services.bounce.matcher import Matcher, PatternError, compiled
+from services.bounce.reply_codes import completed
+from services.bounce.rule import Frame, Rule
+from services.bounce.rule_file import Provider, RuleError, RuleFile
 
-_KEYS = {
-    "id": str,
-    "mx": list,
-    "phases": list,
-    "failures": list,
-    "codes": list,
-    "enhanced": list,
-    "text": str,
-    "bounce_code": int,
-    "type": str,
-    "reason": str,
-    "disposition": str,
-    "cause": str,
-    "scope": str,
-    "source": str,
-    "samples": list,
-    "not_samples": list,
-}
-_REQUIRED = ("id", "bounce_code", "cause", "scope", "source", "samples")
+__all__ = ["Catalogue", "Rule", "RuleError", "load", "parse", "sample_reply"]
+
 _SAMPLE = re.compile(
     r"(?:\[(?P<phase>[a-z]+)(?: (?P<failure>[a-z_]+))?(?: (?P<mx>[\w.-]+))?\] ?)?"
-    r"(?:(?P<code>\d{3})\b ?)?(?:(?P<enhanced>[245]\.\d{1,3}\.\d{1,3})\b ?)?(?P<text>.*)"
+    r"(?:(?P<code>\d{3})\b ?)?(?:(?P<enhanced>[245]\.\d{1,3}\.\d{1,3})\b ?)?(?P<text>.*)",
+    re.DOTALL,
 )
 
-
-class RuleError(Exception):
-    """A rule that is wrong; the text names file, rule and key."""
-
-
-@dataclass(frozen=True)
-class Rule:
-    """One entry of the catalogue. Empty matchers match everything."""
-
-    id: str
-    mx: tuple[str, ...]
-    phases: frozenset[int]
-    failures: frozenset[int]
-    codes: tuple[str, ...]
-    enhanced: re.Pattern[str] | None
-    text: re.Pattern[str] | None
-    bounce_code: BounceCode
-    type: FailureType | None
-    reason: FailureReason | None
-    disposition: Disposition | None
-    cause: Cause
-    scope: Scope
-    samples: tuple[str, ...]
-    not_samples: tuple[str, ...]
-
-    def matches(self, reply: SmtpReply) -> bool:
-        """Whether the rule speaks about `reply`."""
-        return (
-            (not self.failures or reply.failure in self.failures)
-            and (not self.codes or str(reply.code).startswith(self.codes))
-            and (not self.phases or reply.phase in self.phases)
-            and (not self.mx or reply.mx_host.endswith(self.mx))
-            and (self.enhanced is None or self.enhanced.fullmatch(reply.enhanced_code) is not None)
-            and (self.text is None or self.text.search(reply.text) is not None)
-        )
+Files = Iterable[tuple[str, bytes]]
 
 
 @dataclass(frozen=True)
 class Catalogue:
-    """All rules in the order in which they are tried, and the hash that names this set."""
+    """All rules in the order in which they are tried, and the hash that names this set (16 hex digits)."""
 
     rules: tuple[Rule, ...]
     version: str
+    providers: Mapping[str, Provider]
+    matcher: Matcher
+    overrides: int  # how many of the rules are overrides; they come first
 
-    def match(self, reply: SmtpReply) -> Rule | None:
-        """Give the first rule that speaks about `reply`."""
-        return next((rule for rule in self.rules if rule.matches(reply)), None)
+    def match(self, reply: SmtpReply, provider: str = "") -> Rule | None:
+        """Give the first rule that speaks about `reply`. `provider`: who answered, where no MX is known."""
+        places = self.matching(reply, provider)
+        return places[0] if places else None
+
+    def matching(self, reply: SmtpReply, provider: str = "") -> list[Rule]:
+        """Give all rules that speak about `reply`, in order."""
+        text = masked(reply.text)
+        site = self.site(reply.mx_host, provider)
+        frame = Frame(reply.code, reply.enhanced_code, reply.phase, reply.failure, site)
+        return [self.rules[place] for place in self.matcher.all(completed(frame, text), text)]
+
+    def site(self, mx_host: str, provider: str = "") -> tuple[str, ...]:
+        """Give the domains that rules name and that an MX host, or else a provider, lies in."""
+        if mx_host or not provider:
+            return self.matcher.site_of_host(mx_host)
+        return self.matcher.site_of_provider(provider)
 
 
-def load() -> Catalogue:
-    """Load the shipped catalogue. Raises RuleError."""
+def load(overrides: Path | None = None) -> Catalogue:
+    """Load the shipped rules and the operator's file or folder of overrides. Raises RuleError, OSError."""
+    return parse(shipped_files(), override_files(overrides) if overrides else ())
+
+
+def shipped_files() -> list[tuple[str, bytes]]:
+    """Read the rule files that are shipped."""
     folder = resources.files("services.bounce").joinpath("rules")
-    files = sorted(
+    return sorted(
         (file.name, file.read_bytes()) for file in folder.iterdir() if file.name.endswith(".toml")
     )
-    return parse(files)
 
 
-def parse(files: Iterable[tuple[str, bytes]]) -> Catalogue:
+def override_files(path: Path) -> list[tuple[str, bytes]]:
+    """Read an override file, or all of a folder. Raises OSError."""
+    paths = sorted(path.glob("*.toml")) if path.is_dir() else [path]
+    return [(each.name, each.read_bytes()) for each in paths]
+
+
+def parse(shipped: Files, overrides: Files = ()) -> Catalogue:
     """Read (name, TOML) pairs into a catalogue. Raises RuleError."""
-    rules: list[Rule] = []
     digest = hashlib.sha256()
-    for name, content in files:
-        digest.update(content)
-        try:
-            document = tomllib.loads(content.decode())
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-            raise RuleError(f"{name}: {error}") from None
-        if unknown := document.keys() - {"rule"}:
-            raise RuleError(f"{name}: unknown table {', '.join(sorted(unknown))}")
-        for entry in document.get("rule", []):
-            rule = _rule(name, entry)
-            if any(other.id == rule.id for other in rules):
-                raise RuleError(f"{name}: rule {rule.id} is there twice")
-            rules.append(rule)
-    return Catalogue(tuple(rules), digest.hexdigest()[:16])
+    kinds: list[list[RuleFile]] = []
+    for files in (overrides, shipped):
+        kinds.append([])
+        digest.update(b"files")
+        for name, content in files:
+            digest.update(content)
+            kinds[-1].append(rule_file.read(name, content))
+    own, ours = kinds
+    providers = _providers([*ours, *own])
+    disabled = {rule_id: file.name for file in own for rule_id in file.disabled}
+    if wrong := next((file for file in ours if file.disabled), None):
+        raise RuleError(f"{wrong.name}: only overrides disable rules")
+    first = _rules(own, providers)
+    rest = _rules(ours, providers)
+    if unknown := disabled.keys() - {rule.id for rule in rest}:
+        name = min(unknown)
+        raise RuleError(f"{disabled[name]}: disabled names no rule of the shipped set: {name}")
+    rules = (*first, *(rule for rule in rest if rule.id not in disabled))
+    _check_twice(rules)
+    domains = {name: provider.mx for name, provider in providers.items()}
+    try:
+        matcher = Matcher(rules, domains)
+    except PatternError as error:
+        raise RuleError(str(error)) from None
+    return Catalogue(rules, digest.hexdigest()[:16], providers, matcher, len(first))
+
+
+def _providers(files: Iterable[RuleFile]) -> dict[str, Provider]:
+    """All providers by name. An override may say anew who somebody is."""
+    return {provider.name: provider for file in files for provider in file.providers}
+
+
+def _rules(files: Iterable[RuleFile], providers: Mapping[str, Provider]) -> list[Rule]:
+    rules = [rule for file in files for rule in rule_file.rules_of(file, providers)]
+    for rule in rules:
+        for key, pattern in (("text", rule.text), ("unless", rule.unless)):
+            if pattern is not None:
+                try:
+                    compiled(pattern)
+                except PatternError as error:
+                    raise RuleError(f"{rule.where}: {key}: {error}") from None
+    return rules
+
+
+def _check_twice(rules: Iterable[Rule]) -> None:
+    seen: dict[str, Rule] = {}
+    for rule in rules:
+        if (other := seen.setdefault(rule.id, rule)) is not rule:
+            raise RuleError(f"{rule.where}: is there already ({other.file}:{other.line})")
 
 
 def sample_reply(sample: str) -> SmtpReply:
-    """Read a sample: "[phase failure mx] code enhanced text", every part optional."""
+    """Read a sample: "[phase failure mx] code enhanced text", every part optional. Raises ValueError."""
     parts = _SAMPLE.fullmatch(sample)
     assert parts is not None  # every part is optional
     return SmtpReply(
@@ -138,52 +146,3 @@ def sample_reply(sample: str) -> SmtpReply:
         enhanced_code=parts["enhanced"] or "",
         text=parts["text"],
     )
-
-
-def _rule(file: str, entry: dict[str, Any]) -> Rule:
-    where = f"{file}: rule {entry.get('id', '(without id)')}"
-    for key, value in entry.items():
-        if key not in _KEYS:
-            raise RuleError(f"{where}: unknown key {key}")
-        if not isinstance(value, _KEYS[key]):
-            raise RuleError(f"{where}: {key} must be a {_KEYS[key].__name__}")
-    if missing := [key for key in _REQUIRED if key not in entry]:
-        raise RuleError(f"{where}: {', '.join(missing)} is missing")
-    try:
-        return Rule(
-            id=entry["id"],
-            mx=tuple(entry.get("mx", ())),
-            phases=frozenset(SmtpPhase.Value(f"SMTP_PHASE_{p.upper()}") for p in entry.get("phases", ())),
-            failures=frozenset(
-                FailureKind.Value(f"FAILURE_KIND_{f.upper()}") for f in entry.get("failures", ())
-            ),
-            codes=tuple(entry.get("codes", ())),
-            enhanced=_enhanced(entry.get("enhanced", ())),
-            text=re.compile(entry["text"], re.IGNORECASE) if "text" in entry else None,
-            bounce_code=_bounce_code(entry["bounce_code"]),
-            type=_value(FailureType, "FAILURE_TYPE_", entry.get("type")),
-            reason=_value(FailureReason, "FAILURE_REASON_", entry.get("reason")),
-            disposition=_value(Disposition, "DISPOSITION_", entry.get("disposition")),
-            cause=_value(Cause, "CAUSE_", entry["cause"]),
-            scope=_value(Scope, "SCOPE_", entry["scope"]),
-            samples=tuple(entry["samples"]),
-            not_samples=tuple(entry.get("not_samples", ())),
-        )
-    except (ValueError, re.error) as error:
-        raise RuleError(f"{where}: {error}") from None
-
-
-def _enhanced(patterns: Iterable[str]) -> re.Pattern[str] | None:
-    """Compile ["5.1.1", "x.7.*"]: x stands for any class, * for any detail."""
-    alternatives = [
-        re.escape(pattern).replace("x", "[245]", 1).replace(r"\*", r"\d+") for pattern in patterns
-    ]
-    return re.compile("|".join(alternatives)) if alternatives else None
-
-
-def _bounce_code(number: int) -> BounceCode:
-    return BounceCode.Value(BounceCode.Name(number))  # type: ignore[return-value]
-
-
-def _value(enum: Any, prefix: str, name: str | None) -> Any:
-    return None if name is None else enum.Value(prefix + name.upper())

@@ -2,47 +2,118 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from functools import lru_cache
+
+from emta.bounce.v1.bounce_service_pb2 import QualifyRepliesResponse, QualifyRepliesResult
 from emta.bounce.v1.qualification_pb2 import Disposition, FailureType, Qualification
 from emta.bounce.v1.smtp_reply_pb2 import SmtpReply
 from services.bounce import normalize, terms
-from services.bounce.catalogue import Catalogue, Rule
-from services.bounce.wait import stated_wait
+from services.bounce.catalogue import Catalogue
+from services.bounce.masking import masked
+from services.bounce.reply_codes import completed
+from services.bounce.rule import Frame, Rule
+from services.bounce.wait import may_state_wait, stated_wait
+
+# A busy sender sees some thousand different replies a day; beside the text an answer is about 1 KiB.
+_REMEMBERED = 16_384
+# Longer texts are rare and are matched each time, so that hostile ones cannot fill the memory.
+_LONGEST_REMEMBERED = 512
+
+_FINAL, _RETRY = Disposition.DISPOSITION_FINAL, Disposition.DISPOSITION_RETRY
+_HARD, _SOFT = FailureType.FAILURE_TYPE_HARD, FailureType.FAILURE_TYPE_SOFT
 
 
-def qualify(catalogue: Catalogue, reply: SmtpReply) -> Qualification:
-    """Say what `reply` means. The last rule of the catalogue matches everything."""
-    rule = catalogue.match(reply)
-    if rule is None:
-        raise LookupError("the catalogue has no rule for the rest")
-    permanent = 500 <= reply.code <= 599
-    meaning = terms.MEANINGS[rule.bounce_code]
-    failure_type = rule.type or meaning.type
-    if failure_type == FailureType.FAILURE_TYPE_HARD and not permanent:
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a reply means. Shared between replies: nobody changes `meaning`.
+
+    `encoded`: a QualifyRepliesResponse with it as the only result; such bytes can be joined. `states_wait`:
+    the words state a wait, whose length is each reply's own.
+    """
+
+    meaning: Qualification
+    encoded: bytes
+    states_wait: bool
+
+
+class Qualifier:
+    """Qualifies by one catalogue, and remembers what replies that differ only in variable parts mean."""
+
+    def __init__(self, catalogue: Catalogue, remembered: int = _REMEMBERED) -> None:
+        """`remembered`: how many answers to keep; the longest unused goes first."""
+        self.catalogue = catalogue
+        self._answer_once = lru_cache(remembered)(self._answer)
+
+    @property
+    def remembered(self) -> int:
+        """How many answers are remembered at the moment."""
+        return self._answer_once.cache_info().currsize
+
+    def answer(self, reply: SmtpReply, provider: str = "") -> Answer:
+        """Say what `reply` means. `provider` names who answered, where no MX host is known."""
+        text = masked(reply.text)
+        answer_of = self._answer_once if len(text) <= _LONGEST_REMEMBERED else self._answer
+        site = self.catalogue.site(reply.mx_host, provider)
+        answer = answer_of(reply.code, reply.enhanced_code, reply.phase, reply.failure, site, text)
+        if not answer.states_wait or (seconds := stated_wait(reply.text)) is None:
+            return answer
+        meaning = Qualification()
+        meaning.CopyFrom(answer.meaning)
+        meaning.wait_hint.FromSeconds(seconds)
+        return Answer(meaning, encoded(meaning), True)
+
+    def _answer(
+        self, code: int, enhanced: str, phase: int, failure: int, site: tuple[str, ...], text: str
+    ) -> Answer:
+        frame = Frame(code, enhanced, phase, failure, site)
+        known = completed(frame, text)
+        place = self.catalogue.matcher.first(known, text)
+        if place is None:
+            raise LookupError("the catalogue has no rule for the rest")
+        meaning = _meaning(self.catalogue.rules[place], known)
+        normalized = normalize.normalized(code, enhanced, text)
+        meaning.normalized_text = normalized
+        meaning.normalized_md5 = normalize.key(normalized)
+        retried = meaning.disposition != _FINAL
+        return Answer(meaning, encoded(meaning), retried and may_state_wait(text))
+
+
+def qualify(catalogue: Catalogue, reply: SmtpReply, provider: str = "") -> Qualification:
+    """Say what one reply means. The last rule of the catalogue matches everything."""
+    return Qualifier(catalogue, remembered=0).answer(reply, provider).meaning
+
+
+def encoded(meaning: Qualification) -> bytes:
+    """Encode a qualification as a QualifyRepliesResponse with one result."""
+    return QualifyRepliesResponse(results=[QualifyRepliesResult(qualification=meaning)]).SerializeToString()
+
+
+def _meaning(rule: Rule, frame: Frame) -> Qualification:
+    permanent = str(frame.code).startswith("5")
+    default = terms.MEANINGS[rule.bounce_code]
+    failure_type = rule.type or default.type
+    if failure_type == _HARD and not permanent:
         # A temporary refusal condemns no address, whatever its words (contract decision 2).
-        failure_type = FailureType.FAILURE_TYPE_SOFT
-    reason = rule.reason or meaning.reason
-    text = normalize.normalized(reply.code, reply.enhanced_code, reply.text)
-    qualification = Qualification(
+        failure_type = _SOFT
+    reason = rule.reason or default.reason
+    meaning = Qualification(
         type=failure_type,
         reason=reason,
         campaign_reason=terms.CAMPAIGN_REASON[reason],
         bounce_code=rule.bounce_code,
-        disposition=_disposition(rule, meaning, permanent),
+        disposition=_disposition(rule, default, permanent),
         cause=rule.cause,
         scope=rule.scope,
         rule_id=rule.id,
-        normalized_text=text,
-        normalized_md5=normalize.key(text),
     )
-    if qualification.disposition != Disposition.DISPOSITION_FINAL:
-        seconds = stated_wait(reply.text)
-        if seconds is not None:
-            qualification.wait_hint.FromSeconds(seconds)
-    return qualification
+    if meaning.disposition != _FINAL and rule.wait_seconds is not None:
+        meaning.wait_hint.FromSeconds(rule.wait_seconds)
+    return meaning
 
 
-def _disposition(rule: Rule, meaning: terms.Meaning, permanent: bool) -> Disposition:
-    chosen = rule.disposition or meaning.disposition
+def _disposition(rule: Rule, default: terms.Meaning, permanent: bool) -> Disposition:
+    chosen = rule.disposition or default.disposition
     if chosen is not None:
         return chosen
-    return Disposition.DISPOSITION_FINAL if permanent else Disposition.DISPOSITION_RETRY
+    return _FINAL if permanent else _RETRY

@@ -16,18 +16,18 @@ from emta.bounce.v1.bounce_service_pb2 import (
 )
 from emta.bounce.v1.qualification_pb2 import BounceCode, FailureType
 from emta.problems import Problem, invalid
-from services.bounce.catalogue import Catalogue
-from services.bounce.qualify import qualify
-from services.chassis.telemetry import message_span
+from services.bounce.live_rules import LiveRules
+from services.bounce.qualify import Qualifier
+from services.chassis.telemetry import begin_span
 
 _MAX_ITEMS = 1_000
 
 
 class BounceService(bounce_service_pb2_grpc.BounceServiceServicer):
-    """Qualifies by one catalogue."""
+    """Qualifies by the rules that are in force."""
 
-    def __init__(self, catalogue: Catalogue) -> None:
-        self._catalogue = catalogue
+    def __init__(self, rules: LiveRules) -> None:
+        self._rules = rules
 
     async def QualifyReplies(
         self, request: QualifyRepliesRequest, context: grpc.aio.ServicerContext[Any, Any]
@@ -37,28 +37,38 @@ class BounceService(bounce_service_pb2_grpc.BounceServiceServicer):
             raise invalid("items", "BATCH_EMPTY", "items is empty")
         if len(request.items) > _MAX_ITEMS:
             raise invalid("items", "BATCH_TOO_LARGE", f"items has more than {_MAX_ITEMS} items")
-        return QualifyRepliesResponse(
-            results=[self._result(item) for item in request.items],
-            rules_version=self._catalogue.version,
+        # One set of rules for the whole batch, which the version names.
+        qualifier = self._rules.qualifier
+        # Joined responses with a result each are one response with all results: faster than building it.
+        response = QualifyRepliesResponse.FromString(
+            b"".join([_encoded_result(qualifier, item) for item in request.items])
         )
-
-    def _result(self, item: QualifyRepliesItem) -> QualifyRepliesResult:
-        if not item.HasField("reply"):
-            return _error(invalid("reply", "REPLY_MISSING", "reply is missing"))
-        code = item.reply.code
-        if code and not 200 <= code <= 599:
-            return _error(
-                invalid("reply.code", "REPLY_CODE_INVALID", f"reply.code {code} is not in 200..599")
-            )
-        with message_span("bounce", "bounce.qualify", item.traceparent, kind=SpanKind.SERVER) as span:
-            meaning = qualify(self._catalogue, item.reply)
-            span.set(
-                emta__type=FailureType.Name(meaning.type),
-                emta__bounce_code=BounceCode.Name(meaning.bounce_code),
-                emta__rule=meaning.rule_id,
-            )
-        return QualifyRepliesResult(qualification=meaning)
+        response.rules_version = qualifier.catalogue.version
+        return response
 
 
-def _error(problem: Problem) -> QualifyRepliesResult:
-    return QualifyRepliesResult(error=problem.to_status())
+def _encoded_result(qualifier: Qualifier, item: QualifyRepliesItem) -> bytes:
+    """Give the result as a response with this result only."""
+    if not item.HasField("reply"):
+        return _error(invalid("reply", "REPLY_MISSING", "reply is missing"))
+    reply = item.reply
+    code = reply.code
+    if code and not 200 <= code <= 599:
+        return _error(invalid("reply.code", "REPLY_CODE_INVALID", f"reply.code {code} is not in 200..599"))
+    traceparent = item.traceparent
+    if not traceparent:
+        return qualifier.answer(reply).encoded
+    span = begin_span("bounce", "bounce.qualify", traceparent, kind=SpanKind.SERVER)
+    answer = qualifier.answer(reply)
+    span.set(
+        emta__type=FailureType.Name(answer.meaning.type),
+        emta__bounce_code=BounceCode.Name(answer.meaning.bounce_code),
+        emta__rule=answer.meaning.rule_id,
+    )
+    span.end()
+    return answer.encoded
+
+
+def _error(problem: Problem) -> bytes:
+    result = QualifyRepliesResult(error=problem.to_status())
+    return QualifyRepliesResponse(results=[result]).SerializeToString()

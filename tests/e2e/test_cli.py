@@ -137,6 +137,14 @@ async def test_services_that_do_not_run_are_one_line_too(world: World, files: Pa
     assert err.count("\n") == 1
 
 
+async def test_rules_shows_what_replies_are_qualified_by(world: World, files: Path) -> None:
+    code, out, _ = await emta(world, files, "rules", "--reload")
+
+    assert code == 0
+    assert "Version" in out
+    assert "none" in out
+
+
 async def test_qualify_says_what_a_reply_means(world: World, files: Path) -> None:
     code, out, _ = await emta(world, files, "qualify", "550 5.1.1 User unknown")
 

@@ -1,0 +1,104 @@
+"""What rules see of a reply: its words, without what differs from one recipient to the next.
+
+Two replies that differ only in addresses, identifiers or seconds are the same to every rule, which is why
+one answer serves both. Linear in the length of the text.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from functools import lru_cache
+
+ADDRESS = "*"
+VARIABLE = "#xxx#"
+
+# A reply of SMTP is a few lines of at most 512 octets (RFC 5321 section 4.5.3.1.5); more says nothing more.
+LONGEST = 4_096
+# What is longer is rare, and must not fill the memory.
+_LONGEST_REMEMBERED = 512
+_LONGEST_WORD = 64
+_SPACED_VARIABLE = f" {VARIABLE}"
+
+_TYPOGRAPHY = str.maketrans(
+    {"\u2018": "'", "\u2019": "'", "\u201c": '"', "\u201d": '"', "\u2013": "-", "\u2014": "-"}
+)
+# Whole runs, looked into afterwards: a pattern that asks for an "@" within is quadratic where none is.
+_MAYBE_ADDRESS = re.compile(r"""[^\s<>()\[\]"',;:]{2,}""")
+_IPV4 = re.compile(r"\b\d{1,3}(?:\.\d{1,3}){3}\b(?:/\d{1,2}\b)?", re.ASCII)
+_IPV6 = re.compile(r"\b[0-9a-f]{1,4}(?:::?[0-9a-f]{1,4}){2,7}(?:::)?\b", re.IGNORECASE | re.ASCII)
+# What an identifier, a date or a time is made of; Chinese has no spaces between its words and numbers.
+_RUN = re.compile(r"[\w.:+=~-]{6,}", re.ASCII)
+_LABEL = re.compile(r"[\w+=~-]+", re.ASCII)
+_DIGITS = re.compile(r"[0-9]+")
+UNITS = (
+    "s|secs?|seconds?|secondes|sekunden|segundos|secondi|m|mins?|minutes?|minuten|minutos|minuti"
+    "|h|hrs?|hours?|heures?|stunden?|horas?|ore"
+)
+_WITH_UNIT = re.compile(rf" \d{{1,5}}(?= ?(?:{UNITS})\b)", re.IGNORECASE | re.ASCII)
+
+
+def masked(text: str) -> str:
+    """Give the text as rules see it: at most 4,096 characters, NFKC, single spaces, variable parts masked.
+
+    E-mail addresses become "*"; network addresses, identifiers, dates, numbers of six digits and more, and
+    numbers before a unit of time become "#xxx#". Codes of providers, as S3150, OFR_506 or [TSS04], stay.
+    """
+    return _masked_once(text) if len(text) <= _LONGEST_REMEMBERED else _masked(text[:LONGEST])
+
+
+def _masked(text: str) -> str:
+    if not text.isascii():
+        text = unicodedata.normalize("NFKC", text).translate(_TYPOGRAPHY)[:LONGEST]
+    words = [
+        word if word.isalpha() else _word_once(word) if len(word) <= _LONGEST_WORD else _word(word)
+        for word in text.split()
+    ]
+    return _WITH_UNIT.sub(_SPACED_VARIABLE, " ".join(words))
+
+
+# Refusals that are about the sender are the same to the letter for all its recipients.
+_masked_once = lru_cache(maxsize=8_192)(_masked)
+
+
+def _word(word: str) -> str:
+    if word.isalnum() and word.isascii():
+        return VARIABLE if _is_identifier(word) else word
+    if "@" in word:
+        word = _MAYBE_ADDRESS.sub(_without_address, word)
+    if _DIGITS.search(word) is None:
+        return word
+    if "." in word:
+        word = _IPV4.sub(VARIABLE, word)
+    if word.count(":") > 1:
+        word = _IPV6.sub(VARIABLE, word)
+    return _RUN.sub(_run, word)
+
+
+# Most words are those of templates: "5.1.1", "(S3150).", "unknown;", a host's name.
+_word_once = lru_cache(maxsize=8_192)(_word)
+
+
+def _without_address(found: re.Match[str]) -> str:
+    return ADDRESS if "@" in found[0] else found[0]
+
+
+def _run(found: re.Match[str]) -> str:
+    """Mask an identifier. In a host's name only the labels that look like one: who it is stays."""
+    run = found[0]
+    if run.rpartition(".")[2].isalpha() and "." in run:
+        return _LABEL.sub(lambda label: VARIABLE if _is_identifier(label[0]) else label[0], run)
+    if any(_is_identifier(label) for label in _LABEL.findall(run)):
+        return VARIABLE
+    return run
+
+
+def _is_identifier(label: str) -> bool:
+    """Tell "4F2B81C0A2", "2024-11-24" and "d2e1a72fcca58-7f8a" from "S3150" and "OFR005_505"."""
+    if label.isdigit():
+        return len(label) >= 6
+    length = len(label)
+    if length < 8:
+        return False
+    groups = len(_DIGITS.findall(label))
+    return (groups >= 3) or (groups == 2 and length >= 12) or (groups == 1 and length >= 16)

@@ -1,0 +1,88 @@
+"""Rule CI finds what is wrong with rules that load."""
+
+from services.bounce import check
+from services.bounce.catalogue import load, parse
+from tests.unit.bounce.rules import PROVIDERS, REST, catalogue, rule
+
+
+def complaints(*rules: str) -> str:
+    return "\n".join(check.complaints(catalogue(*rules)))
+
+
+def test_the_shipped_rules_behave() -> None:
+    assert check.complaints(load()) == []
+
+
+def test_a_sample_that_another_rule_takes() -> None:
+    found = complaints(
+        rule("a", text="full", samples=["550 full"]), rule("b", text="box", samples=["550 full box"]), REST
+    )
+
+    assert found == "test.toml:10: rule b: '550 full box' is taken by a"
+
+
+def test_a_negative_sample_that_is_taken() -> None:
+    found = complaints(rule("a", text="full", samples=["550 full"], not_samples=["550 fully"]), REST)
+
+    assert found == "test.toml:1: rule a: takes '550 fully', which it should not"
+
+
+def test_a_rule_without_samples() -> None:
+    assert complaints(rule("a", text="full"), REST) == "test.toml:1: rule a: has no samples"
+
+
+def test_a_sample_that_is_none() -> None:
+    assert "'[recpt] 550 full' is no sample" in complaints(
+        rule("a", text="full", samples=["[recpt] 550 full"]), REST
+    )
+
+
+def test_a_rule_that_can_never_win() -> None:
+    same = [rule(name, codes=["5"], text="full", samples=["550 full"]) for name in ("a", "b")]
+
+    assert "rule b: can never win, a matches the same" in complaints(*same, REST)
+
+
+def test_a_pattern_that_is_found_everywhere() -> None:
+    assert "text is found in every reply" in complaints(
+        rule("a", text="(?:full)?", samples=["550 full"]), REST
+    )
+
+
+def test_a_pattern_that_is_too_large() -> None:
+    found = complaints(rule("a", text=r"(?:\pL{1,20} ){10}\pL{500}", samples=["550 full"]), REST)
+
+    assert "instructions, over" in found
+
+
+def test_a_site_that_is_nobodys() -> None:
+    found = complaints(
+        rule("a", mx=["flurble.example"], samples=["[rcpt unspecified mx.flurble.example] 550"]), REST
+    )
+
+    assert found == "test.toml:1: rule a: mx flurble.example: no provider has an MX host there"
+
+
+def test_a_provider_that_no_mx_host_leads_to() -> None:
+    text = PROVIDERS.replace("aspmx.l.google.com", "aspmx.l.gogle.com")
+    found = check.complaints(parse([("00.toml", (text + REST).encode())]))
+
+    assert found == [
+        "00.toml: provider google: the MX host aspmx.l.gogle.com lies in none of its domains",
+        "00.toml: provider google: no MX host is known in google.com",
+    ]
+
+
+def test_a_catalogue_without_an_end() -> None:
+    assert "does not match everything" in complaints(rule("a", text="full", samples=["550 full"]))
+
+
+def test_overlaps_with_different_meanings_are_found() -> None:
+    rules = catalogue(
+        rule("full", bounce_code=22, text="quota", samples=["550 over quota limit"]),
+        rule("rate", bounce_code=70, text="limit", samples=["450 limit"]),
+        rule("same", bounce_code=22, text="over quota", samples=[]),
+        REST,
+    )
+
+    assert [(each.winner.id, each.other.id) for each in check.overlaps(rules)] == [("full", "rate")]

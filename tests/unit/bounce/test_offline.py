@@ -1,0 +1,198 @@
+"""`python -m services.bounce qualify` and `try`: JSON lines in, JSON lines out."""
+
+import io
+import json
+from pathlib import Path
+
+import pytest
+
+from services.bounce import offline, trial
+from services.bounce.offline import BadLine, read_replies, reply_of
+from tests.unit.bounce.rules import rule
+
+OUTAGE = rule(
+    "ours.outage",
+    provider="google",
+    text="does not exist",
+    bounce_code=20,
+    cause="busy",
+    scope="site",
+    samples=["[rcpt unspecified aspmx.l.google.com] 550 5.1.1 The account does not exist"],
+)
+
+
+@pytest.fixture(autouse=True)
+def _no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("EMTA_BOUNCE_RULES", raising=False)
+
+
+@pytest.fixture
+def given(monkeypatch: pytest.MonkeyPatch) -> io.StringIO:
+    """Standard input."""
+    lines = io.StringIO()
+    monkeypatch.setattr("sys.stdin", lines)
+    return lines
+
+
+def give(given: io.StringIO, *rows: object) -> None:
+    given.write("".join(json.dumps(row) + "\n" for row in rows))
+    given.seek(0)
+
+
+def test_each_line_is_answered(given: io.StringIO, capsys: pytest.CaptureFixture[str]) -> None:
+    give(
+        given,
+        {"id": "a", "code": 550, "enhanced": "5.1.1", "text": "User unknown", "phase": "rcpt", "mx": None},
+        {"id": 2, "text": "452 4.2.2 over quota", "provider": "google"},
+        {},
+    )
+
+    assert offline.main([]) == 0
+
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert lines == [
+        {
+            "id": "a",
+            "type": "hard",
+            "reason": "User unknown",
+            "momentum_class": 10,
+            "severity": "stop",
+            "cause": "mailbox",
+            "rule": lines[0]["rule"],
+        },
+        {
+            "id": 2,
+            "type": "soft",
+            "reason": "Mailbox full",
+            "momentum_class": 22,
+            "severity": "retry-slow",
+            "cause": "mailbox",
+            "rule": lines[1]["rule"],
+        },
+        {
+            "id": None,
+            "type": "soft",
+            "reason": "Not defined",
+            "momentum_class": 1,
+            "severity": "stop",
+            "cause": "unspecified",
+            "rule": "undetermined",
+        },
+    ]
+
+
+@pytest.mark.parametrize(
+    ("row", "code", "enhanced", "text"),
+    [
+        ({"text": "550-5.1.1 No such\n550 5.1.1 user"}, 550, "5.1.1", "No such\nuser"),
+        ({"text": "550 5.1.1 <a>: unknown", "code": 550}, 550, "5.1.1", "<a>: unknown"),
+        ({"text": "#5.1.1 unknown", "code": 550}, 550, "5.1.1", "unknown"),
+        ({"text": "5.1.1 unknown", "code": 550, "enhanced": "5.0.0"}, 550, "5.0.0", "5.1.1 unknown"),
+        ({"text": "550 unknown", "code": 554}, 554, "", "550 unknown"),
+        ({"text": "550"}, 550, "", ""),
+        ({"text": "5500 pieces"}, 0, "", "5500 pieces"),
+        ({"text": None, "code": None, "phase": "unknown"}, 0, "", ""),
+    ],
+)
+def test_codes_are_taken_from_the_start_of_the_text(
+    row: dict[str, object], code: int, enhanced: str, text: str
+) -> None:
+    reply = reply_of(row)
+
+    assert (reply.code, reply.enhanced_code, reply.text) == (code, enhanced, text)
+
+
+@pytest.mark.parametrize(
+    ("line", "complaint"),
+    [
+        ("{", "line 3: not JSON"),
+        ("[" * 100_000, "line 3: not JSON"),
+        ("[]", "line 3: not a JSON object"),
+        ('{"code": "550"}', "line 3: code is not a number"),
+        ('{"code": true}', "line 3: code is not a number"),
+        ('{"code": 5500}', "line 3: code 5500 is not in 200..599"),
+        ('{"text": 5}', "line 3: text is not a string"),
+        ('{"phase": "recipient"}', "line 3: phase recipient is not one of SMTP's"),
+    ],
+)
+def test_a_bad_line_is_named(line: str, complaint: str) -> None:
+    with pytest.raises(BadLine, match=f"^{complaint}$"):
+        list(read_replies(["{}", "", line]))
+
+
+def test_a_bad_line_ends_it_with_one_line(given: io.StringIO, capsys: pytest.CaptureFixture[str]) -> None:
+    given.write("{}\n{\n")
+    given.seek(0)
+
+    assert offline.main([]) == 2
+
+    assert capsys.readouterr().err == "bounce qualify: line 2: not JSON\n"
+
+
+def test_what_no_encoding_knows_is_no_error(given: io.StringIO, capsys: pytest.CaptureFixture[str]) -> None:
+    given.write('{"id": "\\ud800", "text": "\\udcff unknown"}\n')
+    given.seek(0)
+
+    assert offline.main([]) == 0
+
+    assert json.loads(capsys.readouterr().out)["id"] == "\ud800"
+
+
+def test_try_shows_what_would_change(
+    tmp_path: Path, given: io.StringIO, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "outage.toml").write_text(OUTAGE)
+    text = "550 5.1.1 The account that you tried to reach does not exist"
+    give(
+        given,
+        {"id": "gmail", "text": text, "mx": "aspmx.l.google.com"},
+        {"id": "other", "text": text, "mx": "mx.other.example"},
+        {"id": "full", "text": "552 5.2.2 over quota", "mx": "aspmx.l.google.com"},
+    )
+
+    assert trial.main([str(tmp_path / "outage.toml")]) == 0
+
+    printed = capsys.readouterr()
+    (change,) = [json.loads(line) for line in printed.out.splitlines()]
+    assert (change["id"], change["before"]["type"], change["after"]["type"]) == ("gmail", "hard", "soft")
+    assert change["after"]["rule"] == "ours.outage"
+    assert "1 hard User unknown -> soft Unreachable" in printed.err
+    assert "1 of 3 replies would change" in printed.err
+
+
+def test_try_compares_with_what_is_in_force(
+    tmp_path: Path,
+    given: io.StringIO,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    (tmp_path / "outage.toml").write_text(OUTAGE)
+    monkeypatch.setenv("EMTA_BOUNCE_RULES", str(tmp_path))
+    give(given, {"id": "gmail", "text": "550 5.1.1 x does not exist", "mx": "aspmx.l.google.com"})
+
+    assert trial.main([str(tmp_path / "outage.toml")]) == 0
+
+    assert "0 of 1 replies would change" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("override", "complaint"),
+    [
+        (OUTAGE.replace("provider", "provder"), "x.toml:8: rule ours.outage: unknown key provder"),
+        (OUTAGE.replace("does not exist'''\n", "vanished'''\n"), "is taken by"),
+    ],
+)
+def test_try_refuses_what_would_be_refused(
+    override: str, complaint: str, tmp_path: Path, given: io.StringIO, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "x.toml").write_text(override)
+
+    assert trial.main([str(tmp_path / "x.toml")]) == 2
+
+    assert complaint in capsys.readouterr().err
+
+
+def test_try_needs_a_file_that_exists(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert trial.main([str(tmp_path / "none.toml")]) == 2
+
+    assert "No such file" in capsys.readouterr().err

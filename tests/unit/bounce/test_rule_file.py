@@ -1,0 +1,92 @@
+"""What is wrong with a rule file is said with file, line, rule and key."""
+
+import pytest
+
+from services.bounce.catalogue import RuleError, load
+from tests.unit.bounce.rules import REST, catalogue, rule
+
+MULTILINE = """
+[[rule]]
+id = "first"
+text = '''
+[[rule]]
+'''
+bounce_code = 10
+cause = "mailbox"
+scope = "recipient"
+source = "test"
+samples = []
+"""
+
+
+def said(*rules: str, overrides: str = "") -> str:
+    with pytest.raises(RuleError) as caught:
+        catalogue(*rules, overrides=overrides)
+    return str(caught.value)
+
+
+def test_the_shipped_rules_load() -> None:
+    assert len(load().rules) > 50
+
+
+def test_an_unknown_key_is_named_with_its_line() -> None:
+    assert said(rule("a.b", provder="google")) == (
+        "test.toml:8: rule a.b: unknown key provder; did you mean provider?"
+    )
+
+
+def test_headers_within_a_pattern_are_no_rules() -> None:
+    text = MULTILINE + "\n" + rule("second", frob=1)
+
+    assert said(text) == "test.toml:20: rule second: unknown key frob"
+
+
+@pytest.mark.parametrize(
+    ("keys", "complaint"),
+    [
+        ({"text": "(?<!sender )user"}, "text: invalid perl operator: (?<!"),
+        ({"unless": "("}, "unless: missing ): ("),
+        ({"text": 5}, "text must be a string"),
+        ({"codes": "5"}, "codes must be a list of strings"),
+        ({"codes": [5]}, "codes must be a list of strings"),
+        ({"codes": ["5.1"]}, "codes '5.1' is not the beginning of a reply code"),
+        ({"enhanced": ["5.1"]}, "enhanced '5.1' is not of the form"),
+        ({"phases": ["recipient"]}, "phases has no value recipient"),
+        ({"provider": "gogle"}, "unknown provider gogle; did you mean google?"),
+        ({"bounce_code": 11}, "bounce_code 11 is none"),
+        ({"bounce_code": 0}, "bounce_code 0 is none"),
+        ({"reason": "user_unkown"}, "reason has no value user_unkown; did you mean user_unknown?"),
+        ({"wait": "300"}, "wait '300' has no unit"),
+        ({"wait": 300}, "wait must be a string"),
+        ({"cause": None}, "cause is missing"),
+        ({"id": "Not Good"}, "id is not of the form"),
+    ],
+)
+def test_what_is_wrong_is_named(keys: dict[str, object], complaint: str) -> None:
+    text = said(rule("a.b", **keys) if "id" not in keys else rule("", **keys))
+
+    assert text.startswith("test.toml:")
+    assert complaint in text
+
+
+def test_ids_are_unique() -> None:
+    assert said(rule("a"), rule("a")) == "test.toml:9: rule a: is there already (test.toml:1)"
+
+
+def test_unknown_tables_are_errors() -> None:
+    assert said("[rules]\nid = 1") == "test.toml:1: unknown table rules; did you mean rule?"
+
+
+def test_broken_toml_is_named_with_its_line() -> None:
+    assert said("[[rule]]\nid = \n") == "test.toml: Invalid value (at line 2, column 6)"
+
+
+def test_only_overrides_disable_and_only_what_there_is() -> None:
+    assert said('disabled = ["a"]\n' + REST) == "test.toml: only overrides disable rules"
+    assert said(REST, overrides='disabled = ["b"]') == (
+        "ours.toml: disabled names no rule of the shipped set: b"
+    )
+
+
+def test_a_provider_needs_its_hosts() -> None:
+    assert said('[provider.x]\nmx = ["x.example"]') == "test.toml:1: provider x: hosts is missing"
