@@ -71,10 +71,11 @@ async def running(settings: RelaySettings, clock: Clock | None = None) -> AsyncI
             dispatcher.settled(due_ms)
             reporter.wake()
 
+        resolver = _resolver(settings, clock)
         deliverer = Deliverer(
             queue,
             clock,
-            _resolver(settings, clock),
+            resolver,
             _connector(settings),
             limits,
             peers,
@@ -115,6 +116,7 @@ async def running(settings: RelaySettings, clock: Clock | None = None) -> AsyncI
                 working[0].cancel()
                 await dispatcher.drain(settings.drain_seconds)
                 await deliverer.lanes.close()
+                resolver.close()
                 for task in working:
                     task.cancel()
                 await limits.close()

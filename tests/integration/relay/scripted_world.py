@@ -129,6 +129,7 @@ class World:
         resolver = MxResolver(
             [self.dns.address], self.clock, timeout_seconds=5, ehlo_name="relay.emta.example"
         )
+        self.stack.callback(resolver.close)
         session = await (connector or self.connector()).open(await resolver.route(domain))
         self.stack.push_async_callback(session.close)
         return session

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator
+from contextlib import closing
 
 import pytest
 
@@ -32,8 +33,12 @@ async def name_server(zone: Zone) -> AsyncIterator[DnsServer]:
 
 
 @pytest.fixture
-def resolver(name_server: DnsServer, clock: ManualClock) -> MxResolver:
-    return MxResolver([name_server.address], clock, timeout_seconds=0.3, ehlo_name="Relay.EMTA.example.")
+async def resolver(name_server: DnsServer, clock: ManualClock) -> AsyncIterator[MxResolver]:
+    resolver = MxResolver(
+        [name_server.address], clock, timeout_seconds=0.3, ehlo_name="Relay.EMTA.example."
+    )
+    with closing(resolver):
+        yield resolver
 
 
 async def failure_of(resolver: MxResolver, domain: str) -> FailureKind:
@@ -263,4 +268,5 @@ async def test_a_dead_name_server_is_passed_over(
     resolver = MxResolver(
         ["127.0.0.1:1", name_server.address], clock, timeout_seconds=1.0, ehlo_name=OWN_NAME
     )
-    assert await names(resolver, "a.example") == ["mx.a.example"]
+    with closing(resolver):
+        assert await names(resolver, "a.example") == ["mx.a.example"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+from contextlib import closing
 
 import pytest
 
@@ -217,7 +218,9 @@ async def test_the_demo_receiver_gets_what_was_sent(clock: ManualClock) -> None:
             starttls=True,
             messages_per_connection=10,
         )
-        session = await connector.open(await resolver.route("new.example"))
+        with closing(resolver):
+            route = await resolver.route("new.example")
+        session = await connector.open(route)
         for _ in range(3):
             message = Transaction("from@emta.example", "ok@new.example", b"", CONTENT, False, False)
             assert isinstance(await session.send(message), Delivered)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import closing
 
 import pytest
 
@@ -223,7 +224,9 @@ async def test_the_demo_receiver_finds_no_fault_with_it(clock: ManualClock, tls:
             starttls=tls,
             messages_per_connection=100,
         )
-        session = await connector.open(await resolver.route("new.example"))
+        with closing(resolver):
+            route = await resolver.route("new.example")
+        session = await connector.open(route)
         contents = [b"Subject: %d\r\n\r\n.%b\r\n" % (number, b"x" * number) for number in range(50)]
         messages = [
             Transaction("from@emta.example", "ok@new.example", b"", each, False, False) for each in contents
