@@ -78,7 +78,7 @@ def requalify(
         typer.Option(help='Receiving server: "*.google.com" is a provider, all its domains.'),
     ] = [],  # noqa: B006
     text: Annotated[str, typer.Option(help='Part of what was said; "*" stands for anything.')] = "",
-    code: Annotated[list[int], typer.Option(help="Bounce code, for example 10.")] = [],  # noqa: B006
+    code: Annotated[list[int], typer.Option(help="Bounce code, for example 10.", min=1, max=999)] = [],  # noqa: B006
     rule: Annotated[list[str], typer.Option(help="Rule that qualified the failure.")] = [],  # noqa: B006
     delivery: Annotated[str, typer.Option(help="Only this delivery.")] = "",
     apply: Annotated[bool, typer.Option("--apply", help="Correct them. Without: look only.")] = False,
