@@ -64,6 +64,8 @@ async def test_an_operator_looks_first_and_corrects_then(world: World, tmp_path:
     assert "3 more were corrected before." in out
     _, out, _ = await emta(world, tmp_path, "kpis", "d1")
     assert "3 failures were requalified" in out
+    _, out, _ = await emta(world, tmp_path, "log", "d1", "--message", "m0")
+    assert "Failed, requalified" in out
     _, out, _ = await emta(world, tmp_path, "requalifications", "--json")
     (entry,) = [json.loads(line)["requalification"] for line in out.splitlines()]
     assert (entry["actor"], entry["comment"], entry["corrected"]) == (

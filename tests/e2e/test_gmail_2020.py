@@ -7,7 +7,7 @@ from datetime import datetime
 import pytest
 
 from emta.bounce.v1.qualification_pb2 import FailureReason, FailureType
-from emta.feedback.v1.log_pb2 import LogStatus
+from emta.feedback.v1.log_pb2 import LogEvent, LogStatus
 from emta.problems import Problem
 from tests.e2e.conftest import World, message
 from tests.e2e.false_replies import clock_at, provider, requalify, window
@@ -49,7 +49,16 @@ async def test_from_the_false_reply_to_the_corrected_figures(world: World) -> No
         await outage(world)
         wrong = await world.client.kpis("d1")
         assert (wrong.failed, wrong.compat.hard, wrong.compat.soft) == (3, 3, 0)
-        last_seen = [event async for event in world.client.watch("d1", stop_when_done=True)][-1].cursor
+        events = await world.events()
+        (failure,) = [
+            event.outcome.failure for event in events if event.status_after == FAILED and is_m1(event)
+        ]
+        # What later questions need is in the event itself, whatever the rules say by then.
+        assert (failure.reply.code, failure.reply.mx_host) == (550, MX)
+        assert "that you tried to reach does not exist" in failure.reply.text
+        assert "does not exist" in failure.qualification.normalized_text
+        assert failure.qualification.rule_id
+        last_seen = events[-1].cursor
 
         # By the provider, whatever the recipient's domain: nothing is changed by looking.
         wanted = window(*DOCUMENTED, mx_hosts=["*.google.com"], text="account that you tried * not exist")
@@ -95,8 +104,8 @@ async def test_from_the_false_reply_to_the_corrected_figures(world: World) -> No
         assert steps == [TAKEN, FAILED, FAILED, TAKEN, SENT]
 
 
-def is_m1(event: object) -> bool:
-    return event.outcome.message_id == "m1"  # type: ignore[attr-defined]
+def is_m1(event: LogEvent) -> bool:
+    return event.outcome.message_id == "m1"
 
 
 async def test_what_nobody_corrected_cannot_be_sent_again(world: World) -> None:

@@ -162,10 +162,15 @@ def log_table(entries: Iterable[LogEntry]) -> Table:
         table.add_row(
             Text(entry.message_id),
             Text(entry.recipient),
-            Text(words.STATUS_SHORT.get(entry.status, ""), style=style),
+            Text(_status(entry), style=style),
             _why(entry),
         )
     return table
+
+
+def _status(entry: LogEntry) -> str:
+    label = words.STATUS_SHORT.get(entry.status, "")
+    return f"{label}, requalified" if entry.requalified else label
 
 
 def _why(entry: LogEntry) -> Text:
