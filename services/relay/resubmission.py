@@ -33,9 +33,7 @@ async def admit(
     try:
         known = {delivery: await rows(delivery, names) for delivery, names in messages.items()}
     except Problem as problem:
-        away = unavailable(
-            "FEEDBACK_UNAVAILABLE", f"Feedback does not answer: {problem.reason}"
-        )
+        away = unavailable("FEEDBACK_UNAVAILABLE", f"Feedback does not answer: {problem.reason}")
         return [away if isinstance(item, Submission) and item.epoch > 1 else item for item in checked]
     return [
         _admitted(item, known[item.message.delivery_id].get(item.message.message_id), now_ms)
