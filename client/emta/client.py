@@ -42,6 +42,13 @@ from emta.feedback.v1.feedback_service_pb2 import (
 )
 from emta.feedback.v1.feedback_service_pb2_grpc import FeedbackServiceStub
 from emta.feedback.v1.log_pb2 import LogEntry, LogEvent, LogStatus
+from emta.feedback.v1.requalify_service_pb2 import (
+    ListRequalificationsRequest,
+    Requalification,
+    RequalifyOutcomesRequest,
+    RequalifyOutcomesResponse,
+)
+from emta.feedback.v1.requalify_service_pb2_grpc import RequalifyServiceStub
 from emta.problems import Problem
 from emta.relay.v1.message_pb2 import Message
 from emta.relay.v1.relay_service_pb2 import SubmitResult
@@ -216,6 +223,46 @@ class Client:
         except grpc.aio.AioRpcError as error:
             raise self._problem("Feedback", error) from None
         return answer.kpis
+
+    async def requalify(
+        self, request: RequalifyOutcomesRequest
+    ) -> AsyncIterator[RequalifyOutcomesResponse]:
+        """Find failures and correct them, over reconnections; figures add up over the answers.
+
+        What was corrected just before a connection broke is counted in `corrected_before`.
+        """
+        asked = RequalifyOutcomesRequest()
+        asked.CopyFrom(request)
+        stub = RequalifyServiceStub(self._channel("Feedback"))
+        waited = 0.0
+        while True:
+            try:
+                async for response in stub.RequalifyOutcomes(asked):
+                    waited = 0.0
+                    asked.resume_token = response.resume_token
+                    yield response
+            except grpc.aio.AioRpcError as error:
+                if error.code() not in _TRANSIENT or waited >= _PATIENCE_SECONDS:
+                    raise self._problem("Feedback", error) from None
+                waited += 1.0
+                await asyncio.sleep(1.0)
+                continue
+            return
+
+    async def requalifications(self) -> AsyncIterator[Requalification]:
+        """Give what was corrected, by whom, when and why, the latest first."""
+        request = ListRequalificationsRequest(page_size=500)
+        stub = RequalifyServiceStub(self._channel("Feedback"))
+        while True:
+            try:
+                page = await stub.ListRequalifications(request, timeout=_CALL_SECONDS)
+            except grpc.aio.AioRpcError as error:
+                raise self._problem("Feedback", error) from None
+            for entry in page.requalifications:
+                yield entry
+            if not page.next_page_token:
+                return
+            request.page_token = page.next_page_token
 
     async def qualify(self, replies: Iterable[SmtpReply]) -> list[QualifyRepliesResult]:
         """Say what receivers' replies mean, one result per reply (at most 1,000)."""

@@ -87,6 +87,8 @@ def _contribution(row: LogEntry) -> dict[str, int]:
             counts["seeds_sent"] = 1
     elif status == _FAILED:
         counts[f"{_FAILURE}{row.failure_type}:{row.failure_reason}:{row.bounce_code}"] = 1
+        if row.requalified:
+            counts["requalified"] = 1
     elif status == _TAKEN and row.failure_type:
         counts["deferred"] = 1
     return counts
@@ -125,6 +127,7 @@ def kpis(
         complaints=counters.get("complaints", 0),
         conflicts=counters.get("conflicts", 0),
         seeds=counters.get("seeds", 0),
+        requalified=counters.get("requalified", 0),
         failures=_failures(counters),
         domains=_domains(domains),
     )

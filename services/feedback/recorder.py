@@ -23,6 +23,7 @@ from services.feedback.store.ledger import CHANGED_BY_THIS_CALL, Change, Ledger,
 # Two recorders of one message are rare (a reporter that was taken for dead): a few rounds settle it.
 _ROUNDS = 8
 _PENDING = LogStatus.LOG_STATUS_PENDING
+_FAILED = LogStatus.LOG_STATUS_FAILED
 
 Name = tuple[str, str]
 
@@ -100,25 +101,19 @@ def _decide(
     """Decide one outcome and move its row in `rows`, so that the next of the message builds on it."""
     outcome = item.outcome
     row = rows[_name(outcome)]
-    if outcome.sequence:
-        if outcome.sequence <= row.sequence:
-            return RecordOutcomesResult(recorded=Recorded(duplicate=True))
-        if outcome.sequence > row.sequence + 1:
-            return _error(
-                failed_precondition(
-                    "OUTCOME_OUT_OF_ORDER",
-                    f"outcome {outcome.sequence} waits for {row.sequence + 1}",
-                    expected=str(row.sequence + 1),
-                )
-            )
+    epoch = row.entry.epoch if row.entry else 1
+    if outcome.sequence and (answer := _out_of_turn(outcome, epoch, row.sequence)):
+        return answer
     try:
         step = status.apply(row.entry, outcome)
     except status.OutcomeError as error:
         return _error(invalid("outcome", "OUTCOME_INVALID", f"outcome: {error}"))
     counters, domain_counters = kpis.changes(step, outcome)
+    failed = step.after.status == _FAILED and (step.before is None or step.before.status != _FAILED)
     change = Change(
         expected=row.version,
-        sequence=outcome.sequence or row.sequence,
+        # Every epoch counts from 1.
+        sequence=outcome.sequence or (row.sequence if step.after.epoch == epoch else 0),
         entry=step.after,
         event=LogEvent(
             outcome=outcome,
@@ -130,9 +125,22 @@ def _decide(
         counters=counters,
         domain=kpis.recipient_domain(step.after),
         domain_counters=domain_counters,
+        failed_ms=outcome.event_time.ToMilliseconds() if failed else None,
     )
     rows[_name(outcome)] = Row(CHANGED_BY_THIS_CALL, change.sequence, step.after)
     return change
+
+
+def _out_of_turn(outcome: Outcome, epoch: int, last: int) -> RecordOutcomesResult | None:
+    """Answer an outcome that is here already, or too early; None: it is the next one."""
+    theirs = max(outcome.epoch, 1)
+    if theirs < epoch or (theirs == epoch and outcome.sequence <= last):
+        return RecordOutcomesResult(recorded=Recorded(duplicate=True))
+    expected = last + 1 if theirs == epoch else 1
+    if outcome.sequence == expected:
+        return None
+    text = f"outcome {outcome.sequence} waits for {expected}"
+    return _error(failed_precondition("OUTCOME_OUT_OF_ORDER", text, expected=str(expected)))
 
 
 def _trace(outcome: Outcome, change: Change) -> None:

@@ -12,7 +12,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from emta.bounce.v1.qualification_pb2 import Disposition, Qualification
 from emta.feedback.v1.log_pb2 import LogEffect, LogEntry, LogStatus
-from emta.feedback.v1.outcome_pb2 import AsyncBounce, Correction, Outcome
+from emta.feedback.v1.outcome_pb2 import AsyncBounce, Outcome
 
 # Contract E6: asynchronous errors come within a week.
 _ASYNC_BOUNCE_SECONDS = 7 * 86_400
@@ -24,6 +24,16 @@ _FAILED = LogStatus.LOG_STATUS_FAILED
 _APPLIED = LogEffect.LOG_EFFECT_APPLIED
 _RECORDED = LogEffect.LOG_EFFECT_RECORDED
 _CONFLICT = LogEffect.LOG_EFFECT_CONFLICT
+
+
+_OF_A_FAILURE = (
+    "failure_type",
+    "failure_reason",
+    "campaign_reason",
+    "bounce_code",
+    "rule_id",
+    "normalized_text",
+)
 
 
 class OutcomeError(Exception):
@@ -49,6 +59,9 @@ def apply(row: LogEntry | None, outcome: Outcome) -> Step:
     after = LogEntry()
     after.CopyFrom(row)
     match kind:
+        case "taken_into_account" if max(outcome.epoch, 1) > row.epoch:
+            _begin_epoch(after, outcome)
+            effect = _APPLIED
         case "taken_into_account":
             effect = _CONFLICT
         case "async_bounce":
@@ -57,7 +70,7 @@ def apply(row: LogEntry | None, outcome: Outcome) -> Step:
             after.complaints += 1
             effect = _RECORDED
         case "correction":
-            effect = _correct(after, outcome.correction)
+            effect = _correct(after, outcome)
         case None:
             raise OutcomeError("it says not what happened")
         case _ if row.status != _TAKEN:
@@ -86,6 +99,24 @@ def _new_row(outcome: Outcome) -> LogEntry:
     )
 
 
+def _begin_epoch(row: LogEntry, outcome: Outcome) -> None:
+    """E13: a message that a correction allowed to be submitted again is ours again."""
+    allowed = row.status == _FAILED and row.requalified and row.HasField("resubmit_until_time")
+    if not allowed or outcome.epoch != row.epoch + 1:
+        raise OutcomeError("no correction has opened this epoch")
+    _take_again(row)
+    row.retry_count = 0
+    row.accept_time.CopyFrom(outcome.event_time)
+    row.deadline_time.CopyFrom(outcome.taken_into_account.deadline_time)
+
+
+def _take_again(row: LogEntry) -> None:
+    row.status = _TAKEN
+    row.epoch += 1
+    for name in ("failure_cause", "requalified", "resubmit_until_time"):
+        row.ClearField(name)
+
+
 def _progress(row: LogEntry, outcome: Outcome, kind: str) -> None:
     """What the Relay tells of a message that is not final."""
     row.ClearField("next_attempt_time")
@@ -101,7 +132,7 @@ def _progress(row: LogEntry, outcome: Outcome, kind: str) -> None:
             row.status = _SENT
             row.presumed = outcome.sent.presumed
             row.mx_host = outcome.sent.mx_host
-            for name in ("failure_type", "failure_reason", "campaign_reason", "bounce_code", "rule_id"):
+            for name in _OF_A_FAILURE:
                 row.ClearField(name)
         case "failure":
             row.status = _FAILED
@@ -133,15 +164,16 @@ def _async_bounce(row: LogEntry, bounce: AsyncBounce, event_time: Timestamp) -> 
     return _APPLIED
 
 
-def _correct(row: LogEntry, correction: Correction) -> LogEffect:
-    if row.status != _FAILED:
+def _correct(row: LogEntry, outcome: Outcome) -> LogEffect:
+    correction = outcome.correction
+    if row.status != _FAILED or outcome.epoch not in (0, row.epoch):
         return _CONFLICT
     row.requalified = True
     _qualify(row, correction.qualification)
     if correction.queued_again:
-        row.status = _TAKEN
-        row.epoch += 1
-        row.ClearField("failure_cause")
+        _take_again(row)
+    elif correction.HasField("resubmit_until_time"):
+        row.resubmit_until_time.CopyFrom(correction.resubmit_until_time)
     return _APPLIED
 
 
@@ -150,6 +182,7 @@ def _qualify(row: LogEntry, meaning: Qualification) -> None:
     row.failure_reason = meaning.reason
     row.bounce_code = meaning.bounce_code
     row.rule_id = meaning.rule_id
+    row.normalized_text = meaning.normalized_text
     if meaning.HasField("campaign_reason"):
         row.campaign_reason = meaning.campaign_reason
     else:

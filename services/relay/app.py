@@ -92,7 +92,7 @@ async def running(settings: RelaySettings, clock: Clock | None = None) -> AsyncI
             max_octets=settings.max_in_flight_octets,
             lease_seconds=settings.lease_seconds,
         )
-        service = RelayService(queue, clock, settings, headroom, accepted)
+        service = RelayService(queue, clock, settings, headroom, accepted, peers.rows)
         server = Server(
             "relay",
             settings.listen,

@@ -77,6 +77,7 @@ def taken_into_account(submission: Submission, traceparent: str) -> RecordOutcom
         recipient=message.rcpt_to,
         seed=message.seed,
         traceparent=traceparent,
+        epoch=message.epoch,
         taken_into_account=told,
     )
     return _item(outcome)
@@ -163,6 +164,7 @@ def _next(
         seed=claimed.message.seed,
         retry_count=claimed.failed_attempts if attempts is None else attempts,
         traceparent=traceparent,
+        epoch=claimed.message.epoch,
         **event,
     )
     outcome.event_time.FromMilliseconds(now_ms)
@@ -170,5 +172,5 @@ def _next(
 
 
 def _item(outcome: Outcome) -> RecordOutcomesItem:
-    key = f"{outcome.tenant}/{outcome.sequence}/{outcome.delivery_id}/{outcome.message_id}"
+    key = f"{outcome.tenant}/{outcome.epoch}.{outcome.sequence}/{outcome.delivery_id}/{outcome.message_id}"
     return RecordOutcomesItem(producer_key=key[:256], outcome=outcome)

@@ -17,10 +17,12 @@ from emta.bounce.v1.bounce_service_pb2 import (
 from emta.bounce.v1.bounce_service_pb2_grpc import BounceServiceStub
 from emta.channel import connect
 from emta.feedback.v1.feedback_service_pb2 import (
+    ListLogsRequest,
     RecordOutcomesRequest,
     RecordOutcomesResult,
 )
 from emta.feedback.v1.feedback_service_pb2_grpc import FeedbackServiceStub
+from emta.feedback.v1.log_pb2 import LogEntry
 from emta.problems import Problem
 from emta.signer.v1.signer_service_pb2 import SignItem, SignRequest, SignResult
 from emta.signer.v1.signer_service_pb2_grpc import SignerServiceStub
@@ -71,6 +73,18 @@ class Peers:
         except grpc.aio.AioRpcError as error:
             raise Problem.from_rpc_error(error) from None
         return answer.results
+
+    async def rows(self, delivery: str, messages: Sequence[str]) -> dict[str, LogEntry]:
+        """Give the rows of a delivery's messages, by message; those that Feedback knows."""
+        request = ListLogsRequest(delivery_id=delivery, message_ids=messages)
+        try:
+            answer = await self._feedback.ListLogs(request, timeout=_CALL_SECONDS)
+        except grpc.aio.AioRpcError as error:
+            problem = Problem.from_rpc_error(error)
+            if problem.reason == "DELIVERY_UNKNOWN":
+                return {}
+            raise problem from None
+        return {entry.message_id: entry for entry in answer.entries}
 
     async def signer_serves(self) -> bool:
         """Whether the Signer says that it serves."""

@@ -23,8 +23,9 @@ from services.chassis.clock import Clock
 from services.chassis.headroom import Headroom
 from services.chassis.rpc import tenant_of
 from services.chassis.store import store_problems
-from services.relay import outcomes, submission
+from services.relay import outcomes, resubmission, submission
 from services.relay.intake import Intake
+from services.relay.resubmission import Rows
 from services.relay.settings import RelaySettings
 from services.relay.store.queue import Accepting, Queue
 from services.relay.submission import Submission
@@ -50,6 +51,7 @@ class RelayService(relay_service_pb2_grpc.RelayServiceServicer):
         settings: RelaySettings,
         headroom: Headroom,
         accepted: Callable[[], None],
+        rows: Rows,
     ) -> None:
         self._queue = queue
         self._clock = clock
@@ -58,6 +60,7 @@ class RelayService(relay_service_pb2_grpc.RelayServiceServicer):
         self._intake = Intake()
         self._internal = frozenset(name.lower().encode() for name in settings.internal_headers)
         self._accepted = accepted
+        self._rows = rows
         self._stopping = asyncio.Event()
 
     def stop(self) -> None:
@@ -112,6 +115,7 @@ class RelayService(relay_service_pb2_grpc.RelayServiceServicer):
                     stretch = request.messages[start : start + _AT_A_STRETCH]
                     checked += self._check_all(stretch, tenant, now_ms)
                     await asyncio.sleep(0)
+        checked = await resubmission.admit(self._rows, checked, now_ms)
         good = [item for item in checked if isinstance(item, Submission)]
         with store_problems():
             answers = await self._queue_all(good, now_ms)

@@ -35,8 +35,14 @@ class Submission:
 
     @property
     def id(self) -> str:
-        """Identity: tenant, delivery, message (contract decision 9)."""
-        return "\0".join((self.tenant, self.message.delivery_id, self.message.message_id))
+        """Identity: tenant, delivery, message (contract decision 9); of one that lives again, the epoch."""
+        names = (self.tenant, self.message.delivery_id, self.message.message_id)
+        return "\0".join(names if self.epoch == 1 else (*names, str(self.epoch)))
+
+    @property
+    def epoch(self) -> int:
+        """1: it is new."""
+        return max(self.message.epoch, 1)
 
 
 def check(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from redis.asyncio import Redis
@@ -10,6 +11,7 @@ from redis.asyncio import Redis
 from emta.feedback.v1.log_pb2 import LogStatus
 from services.chassis import store as stores
 from tests.e2e.conftest import World, message
+from tests.e2e.false_replies import requalify, window
 
 
 @pytest.fixture
@@ -42,3 +44,16 @@ async def test_messages_of_all_shards_are_delivered_reported_and_forgotten(
     assert [event.position for event in events] == list(range(1, 101))
     assert len(world.receiver.journal.accepted("ok@alpha.example")) == 40
     assert [key async for key in store.scan_iter("*:message:*")] == []
+
+
+async def test_failures_are_found_and_corrected(world: World) -> None:
+    await world.submit(*(message("user-unknown@alpha.example", f"b{number}") for number in range(10)))
+    for number in range(10):
+        await world.until(LogStatus.LOG_STATUS_FAILED, f"b{number}")
+    now = datetime.fromtimestamp(world.clock.now_ms() / 1000, UTC)
+    wanted = window(now - timedelta(hours=1), now + timedelta(hours=1), domains=["alpha.example"])
+
+    done = await requalify(world, wanted)
+
+    assert done.corrected == 10
+    assert [run.corrected async for run in world.client.requalifications()] == [10]

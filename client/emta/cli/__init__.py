@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from emta.cli import delivery, qualify, rules, send, sites
+from emta.cli import delivery, qualify, requalify, rules, send, sites
 from emta.cli.console import stop
 from emta.problems import Problem
 
@@ -25,6 +25,8 @@ app.command("watch")(delivery.watch)
 app.command("log")(delivery.log)
 app.command("kpis")(delivery.kpis)
 app.command("qualify")(qualify.qualify)
+app.command("requalify")(requalify.requalify)
+app.command("requalifications")(requalify.requalifications)
 app.command("rules")(rules.rules)
 app.command("sites")(sites.sites)
 

@@ -93,6 +93,8 @@ def _domain_table(kpis: DeliveryKpis) -> Table:
 def _remarks(kpis: DeliveryKpis) -> Iterable[str]:
     if kpis.deferred:
         yield f"{kpis.deferred:,} of those in flight were refused for now and will be retried."
+    if kpis.requalified:
+        yield f"{kpis.requalified:,} failures were requalified: they were a receiver's error."
     if kpis.over_announced:
         yield "More messages were accepted than announced: the number to deliver was raised."
     if kpis.possible_duplicates:
@@ -139,6 +141,10 @@ def event_line(event: LogEvent) -> Text:
         meaning = detail.qualification
         line.append(f"{words.failure_type(meaning.type)} / {words.reason(meaning.reason)}: ")
         line.append(reply_line(detail.reply), style="dim")
+    elif kind == "correction":
+        meaning = outcome.correction.qualification
+        line.append(f"{words.failure_type(meaning.type)} / {words.reason(meaning.reason)}: ")
+        line.append(f"{outcome.correction.comment} ({outcome.correction.actor})", style="dim")
     elif kind == "sent":
         line.append(f"{outcome.sent.mx_host} {outcome.sent.tls_version or 'plain text'}", style="dim")
     return line
@@ -156,10 +162,15 @@ def log_table(entries: Iterable[LogEntry]) -> Table:
         table.add_row(
             Text(entry.message_id),
             Text(entry.recipient),
-            Text(words.STATUS_SHORT.get(entry.status, ""), style=style),
+            Text(_status(entry), style=style),
             _why(entry),
         )
     return table
+
+
+def _status(entry: LogEntry) -> str:
+    label = words.STATUS_SHORT.get(entry.status, "")
+    return f"{label}, requalified" if entry.requalified else label
 
 
 def _why(entry: LogEntry) -> Text:

@@ -1,21 +1,24 @@
 -- Takes decided outcomes into the ledger, each all or nothing.
 --
 -- KEYS[1]  key prefix of the tenant: every key of it lies in the same slot
--- ARGV     now_ms, seconds to remember an unsequenced outcome, then for every outcome:
+-- ARGV     now_ms, seconds to remember an unsequenced outcome, seconds to keep the index of failures,
+--          then for every outcome:
 --          delivery, message, expected version of the row ("": none, "@": changed by this call),
 --          sequence, row, event, key of an unsequenced outcome ("": sequenced),
---          n, n counters (name, change), domain, m, m counters of the domain (name, change)
+--          n, n counters (name, change), domain, m, m counters of the domain (name, change),
+--          hour in which it made the message fail ("": it did not), what the index of failures keeps
 -- Returns for every outcome its position, 0 when the row has changed meanwhile, or -1 for a duplicate.
 
 local prefix = KEYS[1]
-local now, remember = ARGV[1], ARGV[2]
-local at, results, touched = 3, {}, {}
+local now, remember, keep_failed = ARGV[1], ARGV[2], ARGV[3]
+local at, results, touched = 4, {}, {}
 -- What an entry of a stream holds at most: Lua's stack bounds a call's arguments.
 local ENTRY = 250
 
 local position = tonumber(redis.call("GET", prefix .. "position") or 0)
 local deliveries = {}
 local events = {}
+local failed = {}
 
 local function delivery_of(name)
     local delivery = deliveries[name]
@@ -49,6 +52,8 @@ while at <= #ARGV do
     local count = tonumber(ARGV[at + 7])
     local domain_at = at + 8 + 2 * count
     local domain_count = tonumber(ARGV[domain_at + 1])
+    local failed_at = domain_at + 2 + 2 * domain_count
+    local hour = ARGV[failed_at]
 
     local row = prefix .. "row:" .. name .. "\0" .. message
     local seen = prefix .. "seen:" .. unsequenced
@@ -81,10 +86,16 @@ while at <= #ARGV do
             delivery.accepted + (delivery.counters.accepted or 0), delivery.announced)
         events[#events + 1] = event
         delivery.positions[#delivery.positions + 1] = position
+        if hour ~= "" then
+            local of_hour = failed[hour] or {}
+            of_hour[#of_hour + 1] = position
+            of_hour[#of_hour + 1] = ARGV[failed_at + 1]
+            failed[hour] = of_hour
+        end
         touched[row] = true
         results[#results + 1] = position
     end
-    at = domain_at + 2 + 2 * domain_count
+    at = failed_at + 2
 end
 
 if #events > 0 then
@@ -94,6 +105,14 @@ for first = 1, #events, 2 * ENTRY do
     local last = math.min(first + 2 * ENTRY - 1, #events)
     local id = string.match(events[last - 1], "^%d+") .. "-0"
     redis.call("XADD", prefix .. "ledger", id, unpack(events, first, last))
+end
+for hour, of_hour in pairs(failed) do
+    local key = prefix .. "failed:" .. hour
+    for first = 1, #of_hour, 2 * ENTRY do
+        local last = math.min(first + 2 * ENTRY - 1, #of_hour)
+        redis.call("XADD", key, string.format("%d-0", of_hour[last - 1]), unpack(of_hour, first, last))
+    end
+    redis.call("EXPIRE", key, keep_failed)
 end
 for name, delivery in pairs(deliveries) do
     local positions = delivery.positions

@@ -11,6 +11,8 @@ feedback:{t:<tenant>}:rows:<delivery>    sorted set: message ids by position of 
 feedback:{t:<tenant>}:delivery:<d>       hash: what was announced, and the counters
 feedback:{t:<tenant>}:domains:<d>        hash: counters by recipient domain
 feedback:{t:<tenant>}:replicated         written behind what replicas must have
+feedback:{t:<tenant>}:failed:<hour>      stream: the messages that failed in an hour of Unix time, named by
+                                         the position, "<domain> <epoch> <delivery> <message>"; ids likewise
 feedback:{t:<tenant>}:seen:<producer>NUL<key>   unsequenced outcomes, remembered for eight days
 """
 
@@ -30,9 +32,15 @@ from services.feedback.kpis import to_deliver
 
 # Longer than an outcome may be late: validity 3.5 days, or 7 days for an asynchronous bounce.
 _REMEMBER_SECONDS = 8 * 86_400
+# For how long failures are found by their time. The longest provider's error known (Italia Online, January
+# 2023) went on for five days, and a status page told within one more.
+_KEEP_FAILED_SECONDS = 14 * 86_400
+HOUR_MS = 3_600_000
 CHANGED_BY_THIS_CALL = "@"
 # Entries of a stream read at once; each holds up to 250 events.
 _ENTRIES = 4
+# The same of the index of failures, whose entries are small: one failure in quiet times, 250 in an outage.
+_FAILED_ENTRIES = 50
 
 _commit = Script("services.feedback.store", "commit")
 
@@ -58,6 +66,18 @@ class Change:
     counters: dict[str, int]
     domain: str
     domain_counters: dict[str, int]
+    failed_ms: int | None = None  # when the message failed, if this made it fail
+
+
+@dataclass(frozen=True)
+class FailedMessage:
+    """An entry of the index of failures."""
+
+    position: int
+    domain: str
+    epoch: int
+    delivery: str
+    message: str
 
 
 class Ledger:
@@ -77,7 +97,7 @@ class Ledger:
 
     async def commit(self, changes: Iterable[Change], now_ms: int) -> list[int]:
         """Commit; gives per change its position, 0 when its row has changed, -1 for a duplicate."""
-        args: list[Value] = [now_ms, _REMEMBER_SECONDS]
+        args: list[Value] = [now_ms, _REMEMBER_SECONDS, _KEEP_FAILED_SECONDS]
         for change in changes:
             entry = change.entry
             args += [entry.delivery_id, entry.message_id, change.expected, change.sequence]
@@ -85,6 +105,7 @@ class Ledger:
             args += _flat(change.counters)
             args.append(change.domain)
             args += _flat(change.domain_counters)
+            args += _indexed(change)
         return list(await _commit(self._store, [self._prefix], args, self._acks))
 
     async def replicated(self) -> None:
@@ -175,6 +196,19 @@ class Ledger:
         rows = await self.rows([(delivery, message.decode()) for message, _ in members])
         return [(int(score), row.entry) for (_, score), row in zip(members, rows, strict=True) if row.entry]
 
+    async def failed(self, hour: int, after: int) -> list[FailedMessage]:
+        """Give the next messages that failed in an hour of Unix time, after a position; none: no more."""
+        key = f"{self._prefix}failed:{hour}"
+        entries: Any = await self._store.xrange(key, f"({after}-0", "+", _FAILED_ENTRIES)
+        found = []
+        for _, fields in entries:
+            for position, value in fields.items():
+                domain, epoch, delivery, message = value.decode().rsplit(" ", 3)
+                # A search that is resumed may begin within an entry.
+                if int(position) > after:
+                    found.append(FailedMessage(int(position), domain, int(epoch), delivery, message))
+        return found
+
     def _row(self, delivery: str, message: str) -> str:
         return f"{self._prefix}row:{delivery}\0{message}"
 
@@ -197,6 +231,15 @@ def _event(name: bytes, serialized: bytes) -> LogEvent:
     event.delivery_sent = sent
     event.delivery_to_deliver = to_deliver({"announced": announced, "accepted": accepted})
     return event
+
+
+def _indexed(change: Change) -> list[Value]:
+    """Give the hour under which a failure is found ("": it is none), and what is kept of it."""
+    if change.failed_ms is None:
+        return ["", ""]
+    entry = change.entry
+    value = f"{change.domain} {entry.epoch} {entry.delivery_id} {entry.message_id}"
+    return [change.failed_ms // HOUR_MS, value]
 
 
 def _flat(counters: dict[str, int]) -> list[Any]:

@@ -100,6 +100,48 @@ def test_only_a_correction_opens_a_new_epoch() -> None:
     assert run("taken_into_account", "sent", "correction").effect == CONFLICT
 
 
+def opened() -> LogEntry:
+    """A failed message that may be submitted again."""
+    row = run("taken_into_account", "failure").after
+    correction = outcome("correction")
+    correction.correction.queued_again = False
+    correction.correction.resubmit_until_time.FromSeconds(1)
+    return apply(row, correction).after
+
+
+def test_a_correction_alone_leaves_the_message_failed() -> None:
+    row = opened()
+
+    assert (row.status, row.epoch, row.requalified) == (LogStatus.LOG_STATUS_FAILED, 1, True)
+    assert row.failure_reason == FailureReason.FAILURE_REASON_MAILBOX_FULL
+
+
+def test_a_message_that_is_taken_again_begins_anew() -> None:
+    step = apply(opened(), outcome("taken_into_account", 1, epoch=2, after_s=60))
+
+    assert step.effect == APPLIED
+    assert (step.after.status, step.after.epoch) == (LogStatus.LOG_STATUS_TAKEN_INTO_ACCOUNT, 2)
+    assert not step.after.requalified
+    assert not step.after.HasField("resubmit_until_time")
+    assert not step.after.HasField("final_time")
+
+
+@pytest.mark.parametrize("epoch", [2, 3])
+def test_a_message_that_nobody_opened_is_not_taken_again(epoch: int) -> None:
+    row = run("taken_into_account", "failure").after if epoch == 2 else opened()
+
+    with pytest.raises(OutcomeError):
+        apply(row, outcome("taken_into_account", 1, epoch=epoch))
+
+
+def test_a_correction_of_an_earlier_epoch_comes_too_late() -> None:
+    row = apply(opened(), outcome("taken_into_account", 1, epoch=2)).after
+    row = apply(row, outcome("failure", 2, epoch=2)).after
+
+    assert apply(row, outcome("correction", epoch=1)).effect == CONFLICT
+    assert apply(row, outcome("correction", epoch=2)).effect == APPLIED
+
+
 @pytest.mark.parametrize("kind", [kind for kind in EVENTS if kind != "taken_into_account"])
 def test_nothing_happens_to_a_message_that_was_never_taken(kind: str) -> None:
     with pytest.raises(OutcomeError):

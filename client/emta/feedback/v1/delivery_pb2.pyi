@@ -53,7 +53,7 @@ class Delivery(_message.Message):
     def __init__(self, delivery_id: _Optional[str] = ..., label: _Optional[str] = ..., announced: _Optional[int] = ..., validity: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., limit_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., metadata: _Optional[_Mapping[str, str]] = ..., state: _Optional[_Union[DeliveryState, str]] = ..., open_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., close_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
 
 class DeliveryKpis(_message.Message):
-    __slots__ = ("delivery_id", "read_time", "to_deliver", "accepted", "pending", "in_flight", "deferred", "sent", "success_percent", "failed", "cancelled", "processed", "over_announced", "presumed", "possible_duplicates", "complaints", "conflicts", "failures", "domains", "compat", "seeds", "delivery")
+    __slots__ = ("delivery_id", "read_time", "to_deliver", "accepted", "pending", "in_flight", "deferred", "sent", "success_percent", "failed", "cancelled", "processed", "over_announced", "presumed", "possible_duplicates", "complaints", "conflicts", "failures", "domains", "compat", "seeds", "delivery", "requalified")
     DELIVERY_ID_FIELD_NUMBER: _ClassVar[int]
     READ_TIME_FIELD_NUMBER: _ClassVar[int]
     TO_DELIVER_FIELD_NUMBER: _ClassVar[int]
@@ -76,6 +76,7 @@ class DeliveryKpis(_message.Message):
     COMPAT_FIELD_NUMBER: _ClassVar[int]
     SEEDS_FIELD_NUMBER: _ClassVar[int]
     DELIVERY_FIELD_NUMBER: _ClassVar[int]
+    REQUALIFIED_FIELD_NUMBER: _ClassVar[int]
     delivery_id: str
     read_time: _timestamp_pb2.Timestamp
     to_deliver: int
@@ -98,7 +99,8 @@ class DeliveryKpis(_message.Message):
     compat: CompatKpis
     seeds: int
     delivery: Delivery
-    def __init__(self, delivery_id: _Optional[str] = ..., read_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., to_deliver: _Optional[int] = ..., accepted: _Optional[int] = ..., pending: _Optional[int] = ..., in_flight: _Optional[int] = ..., deferred: _Optional[int] = ..., sent: _Optional[int] = ..., success_percent: _Optional[float] = ..., failed: _Optional[int] = ..., cancelled: _Optional[int] = ..., processed: _Optional[int] = ..., over_announced: _Optional[bool] = ..., presumed: _Optional[int] = ..., possible_duplicates: _Optional[int] = ..., complaints: _Optional[int] = ..., conflicts: _Optional[int] = ..., failures: _Optional[_Iterable[_Union[FailureCount, _Mapping]]] = ..., domains: _Optional[_Iterable[_Union[DomainKpis, _Mapping]]] = ..., compat: _Optional[_Union[CompatKpis, _Mapping]] = ..., seeds: _Optional[int] = ..., delivery: _Optional[_Union[Delivery, _Mapping]] = ...) -> None: ...
+    requalified: int
+    def __init__(self, delivery_id: _Optional[str] = ..., read_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., to_deliver: _Optional[int] = ..., accepted: _Optional[int] = ..., pending: _Optional[int] = ..., in_flight: _Optional[int] = ..., deferred: _Optional[int] = ..., sent: _Optional[int] = ..., success_percent: _Optional[float] = ..., failed: _Optional[int] = ..., cancelled: _Optional[int] = ..., processed: _Optional[int] = ..., over_announced: _Optional[bool] = ..., presumed: _Optional[int] = ..., possible_duplicates: _Optional[int] = ..., complaints: _Optional[int] = ..., conflicts: _Optional[int] = ..., failures: _Optional[_Iterable[_Union[FailureCount, _Mapping]]] = ..., domains: _Optional[_Iterable[_Union[DomainKpis, _Mapping]]] = ..., compat: _Optional[_Union[CompatKpis, _Mapping]] = ..., seeds: _Optional[int] = ..., delivery: _Optional[_Union[Delivery, _Mapping]] = ..., requalified: _Optional[int] = ...) -> None: ...
 
 class FailureCount(_message.Message):
     __slots__ = ("type", "reason", "bounce_code", "count")

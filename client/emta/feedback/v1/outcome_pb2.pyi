@@ -40,7 +40,7 @@ HOLD_CAUSE_SIGNER_UNAVAILABLE: HoldCause
 HOLD_CAUSE_BOUNCE_UNAVAILABLE: HoldCause
 
 class Outcome(_message.Message):
-    __slots__ = ("tenant", "delivery_id", "message_id", "sequence", "event_time", "recipient", "seed", "retry_count", "traceparent", "taken_into_account", "deferral", "sent", "failure", "unknown_result", "cancellation", "hold", "async_bounce", "complaint", "correction")
+    __slots__ = ("tenant", "delivery_id", "message_id", "sequence", "event_time", "recipient", "seed", "retry_count", "traceparent", "epoch", "taken_into_account", "deferral", "sent", "failure", "unknown_result", "cancellation", "hold", "async_bounce", "complaint", "correction")
     TENANT_FIELD_NUMBER: _ClassVar[int]
     DELIVERY_ID_FIELD_NUMBER: _ClassVar[int]
     MESSAGE_ID_FIELD_NUMBER: _ClassVar[int]
@@ -50,6 +50,7 @@ class Outcome(_message.Message):
     SEED_FIELD_NUMBER: _ClassVar[int]
     RETRY_COUNT_FIELD_NUMBER: _ClassVar[int]
     TRACEPARENT_FIELD_NUMBER: _ClassVar[int]
+    EPOCH_FIELD_NUMBER: _ClassVar[int]
     TAKEN_INTO_ACCOUNT_FIELD_NUMBER: _ClassVar[int]
     DEFERRAL_FIELD_NUMBER: _ClassVar[int]
     SENT_FIELD_NUMBER: _ClassVar[int]
@@ -69,6 +70,7 @@ class Outcome(_message.Message):
     seed: bool
     retry_count: int
     traceparent: str
+    epoch: int
     taken_into_account: TakenIntoAccount
     deferral: Deferral
     sent: Sent
@@ -79,7 +81,7 @@ class Outcome(_message.Message):
     async_bounce: AsyncBounce
     complaint: Complaint
     correction: Correction
-    def __init__(self, tenant: _Optional[str] = ..., delivery_id: _Optional[str] = ..., message_id: _Optional[str] = ..., sequence: _Optional[int] = ..., event_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., recipient: _Optional[str] = ..., seed: _Optional[bool] = ..., retry_count: _Optional[int] = ..., traceparent: _Optional[str] = ..., taken_into_account: _Optional[_Union[TakenIntoAccount, _Mapping]] = ..., deferral: _Optional[_Union[Deferral, _Mapping]] = ..., sent: _Optional[_Union[Sent, _Mapping]] = ..., failure: _Optional[_Union[Failure, _Mapping]] = ..., unknown_result: _Optional[_Union[UnknownResult, _Mapping]] = ..., cancellation: _Optional[_Union[Cancellation, _Mapping]] = ..., hold: _Optional[_Union[Hold, _Mapping]] = ..., async_bounce: _Optional[_Union[AsyncBounce, _Mapping]] = ..., complaint: _Optional[_Union[Complaint, _Mapping]] = ..., correction: _Optional[_Union[Correction, _Mapping]] = ...) -> None: ...
+    def __init__(self, tenant: _Optional[str] = ..., delivery_id: _Optional[str] = ..., message_id: _Optional[str] = ..., sequence: _Optional[int] = ..., event_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., recipient: _Optional[str] = ..., seed: _Optional[bool] = ..., retry_count: _Optional[int] = ..., traceparent: _Optional[str] = ..., epoch: _Optional[int] = ..., taken_into_account: _Optional[_Union[TakenIntoAccount, _Mapping]] = ..., deferral: _Optional[_Union[Deferral, _Mapping]] = ..., sent: _Optional[_Union[Sent, _Mapping]] = ..., failure: _Optional[_Union[Failure, _Mapping]] = ..., unknown_result: _Optional[_Union[UnknownResult, _Mapping]] = ..., cancellation: _Optional[_Union[Cancellation, _Mapping]] = ..., hold: _Optional[_Union[Hold, _Mapping]] = ..., async_bounce: _Optional[_Union[AsyncBounce, _Mapping]] = ..., complaint: _Optional[_Union[Complaint, _Mapping]] = ..., correction: _Optional[_Union[Correction, _Mapping]] = ...) -> None: ...
 
 class TakenIntoAccount(_message.Message):
     __slots__ = ("deadline_time", "size_bytes", "metadata")
@@ -179,15 +181,25 @@ class Complaint(_message.Message):
     def __init__(self, feedback_type: _Optional[str] = ..., reported_by: _Optional[str] = ...) -> None: ...
 
 class Correction(_message.Message):
-    __slots__ = ("corrects", "queued_again", "qualification", "actor", "comment")
+    __slots__ = ("corrects", "queued_again", "qualification", "actor", "comment", "was", "reply", "failure_time", "requalification_id", "resubmit_until_time")
     CORRECTS_FIELD_NUMBER: _ClassVar[int]
     QUEUED_AGAIN_FIELD_NUMBER: _ClassVar[int]
     QUALIFICATION_FIELD_NUMBER: _ClassVar[int]
     ACTOR_FIELD_NUMBER: _ClassVar[int]
     COMMENT_FIELD_NUMBER: _ClassVar[int]
+    WAS_FIELD_NUMBER: _ClassVar[int]
+    REPLY_FIELD_NUMBER: _ClassVar[int]
+    FAILURE_TIME_FIELD_NUMBER: _ClassVar[int]
+    REQUALIFICATION_ID_FIELD_NUMBER: _ClassVar[int]
+    RESUBMIT_UNTIL_TIME_FIELD_NUMBER: _ClassVar[int]
     corrects: int
     queued_again: bool
     qualification: _qualification_pb2.Qualification
     actor: str
     comment: str
-    def __init__(self, corrects: _Optional[int] = ..., queued_again: _Optional[bool] = ..., qualification: _Optional[_Union[_qualification_pb2.Qualification, _Mapping]] = ..., actor: _Optional[str] = ..., comment: _Optional[str] = ...) -> None: ...
+    was: _qualification_pb2.Qualification
+    reply: _smtp_reply_pb2.SmtpReply
+    failure_time: _timestamp_pb2.Timestamp
+    requalification_id: str
+    resubmit_until_time: _timestamp_pb2.Timestamp
+    def __init__(self, corrects: _Optional[int] = ..., queued_again: _Optional[bool] = ..., qualification: _Optional[_Union[_qualification_pb2.Qualification, _Mapping]] = ..., actor: _Optional[str] = ..., comment: _Optional[str] = ..., was: _Optional[_Union[_qualification_pb2.Qualification, _Mapping]] = ..., reply: _Optional[_Union[_smtp_reply_pb2.SmtpReply, _Mapping]] = ..., failure_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., requalification_id: _Optional[str] = ..., resubmit_until_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...

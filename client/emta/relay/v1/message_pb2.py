@@ -26,7 +26,7 @@ from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1b\x65mta/relay/v1/message.proto\x12\remta.relay.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xf5\x04\n\x07Message\x12\x12\n\nmessage_id\x18\x01 \x01(\t\x12\x13\n\x0b\x64\x65livery_id\x18\x02 \x01(\t\x12\x11\n\tmail_from\x18\x03 \x01(\t\x12\x0f\n\x07rcpt_to\x18\x04 \x01(\t\x12\x0f\n\x07\x63ontent\x18\x05 \x01(\x0c\x12+\n\x08validity\x18\x06 \x01(\x0b\x32\x19.google.protobuf.Duration\x12.\n\nlimit_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x32\n\rmessage_class\x18\x08 \x01(\x0e\x32\x1b.emta.relay.v1.MessageClass\x12\x0c\n\x04pool\x18\t \x01(\t\x12\x33\n\x0fnot_before_time\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0c\n\x04seed\x18\x0b \x01(\x08\x12\x12\n\narchive_to\x18\x0c \x01(\t\x12.\n\x0breturn_path\x18\r \x01(\x0b\x32\x19.emta.relay.v1.ReturnPath\x12\x32\n\rdkim_identity\x18\x0e \x01(\x0b\x32\x1b.emta.relay.v1.DkimIdentity\x12\x36\n\x08metadata\x18\x0f \x03(\x0b\x32$.emta.relay.v1.Message.MetadataEntry\x12\x13\n\x0btraceparent\x18\x10 \x01(\t\x12\x34\n\x0eretry_settings\x18\x11 \x01(\x0b\x32\x1c.emta.relay.v1.RetrySettings\x1a/\n\rMetadataEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"I\n\nReturnPath\x12+\n\x04mode\x18\x01 \x01(\x0e\x32\x1d.emta.relay.v1.ReturnPathMode\x12\x0e\n\x06\x64omain\x18\x02 \x01(\t\"0\n\x0c\x44kimIdentity\x12\x0e\n\x06\x64omain\x18\x01 \x01(\t\x12\x10\n\x08selector\x18\x02 \x01(\t\"I\n\rRetrySettings\x12\r\n\x05\x63ount\x18\x01 \x01(\r\x12)\n\x06period\x18\x02 \x01(\x0b\x32\x19.google.protobuf.Duration\"\xe0\x01\n\nAcceptance\x12/\n\x0b\x61\x63\x63\x65pt_time\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x31\n\rdeadline_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0f\n\x07\x63lamped\x18\x03 \x01(\x08\x12\x35\n\x0f\x63ontent_changes\x18\x04 \x03(\x0e\x32\x1c.emta.relay.v1.ContentChange\x12&\n\x07notices\x18\x05 \x03(\x0e\x32\x15.emta.relay.v1.Notice*k\n\x0cMessageClass\x12\x1d\n\x19MESSAGE_CLASS_UNSPECIFIED\x10\x00\x12\x1b\n\x17MESSAGE_CLASS_MARKETING\x10\x01\x12\x1f\n\x1bMESSAGE_CLASS_TRANSACTIONAL\x10\x02*h\n\x0eReturnPathMode\x12 \n\x1cRETURN_PATH_MODE_UNSPECIFIED\x10\x00\x12\x19\n\x15RETURN_PATH_MODE_KEEP\x10\x01\x12\x19\n\x15RETURN_PATH_MODE_VERP\x10\x02*\x9d\x02\n\rContentChange\x12\x1e\n\x1a\x43ONTENT_CHANGE_UNSPECIFIED\x10\x00\x12\x1c\n\x18\x43ONTENT_CHANGE_LINE_ENDS\x10\x01\x12#\n\x1f\x43ONTENT_CHANGE_QUOTED_PRINTABLE\x10\x02\x12\x19\n\x15\x43ONTENT_CHANGE_BASE64\x10\x03\x12\x1e\n\x1a\x43ONTENT_CHANGE_BCC_REMOVED\x10\x04\x12*\n&CONTENT_CHANGE_INTERNAL_HEADER_REMOVED\x10\x05\x12\x1d\n\x19\x43ONTENT_CHANGE_DATE_ADDED\x10\x06\x12#\n\x1f\x43ONTENT_CHANGE_MESSAGE_ID_ADDED\x10\x07*|\n\x06Notice\x12\x16\n\x12NOTICE_UNSPECIFIED\x10\x00\x12!\n\x1dNOTICE_RETRY_SETTINGS_IGNORED\x10\x01\x12\x1e\n\x1aNOTICE_TRACEPARENT_IGNORED\x10\x02\x12\x17\n\x13NOTICE_POOL_IGNORED\x10\x03\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1b\x65mta/relay/v1/message.proto\x12\remta.relay.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x84\x05\n\x07Message\x12\x12\n\nmessage_id\x18\x01 \x01(\t\x12\x13\n\x0b\x64\x65livery_id\x18\x02 \x01(\t\x12\x11\n\tmail_from\x18\x03 \x01(\t\x12\x0f\n\x07rcpt_to\x18\x04 \x01(\t\x12\x0f\n\x07\x63ontent\x18\x05 \x01(\x0c\x12+\n\x08validity\x18\x06 \x01(\x0b\x32\x19.google.protobuf.Duration\x12.\n\nlimit_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x32\n\rmessage_class\x18\x08 \x01(\x0e\x32\x1b.emta.relay.v1.MessageClass\x12\x0c\n\x04pool\x18\t \x01(\t\x12\x33\n\x0fnot_before_time\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0c\n\x04seed\x18\x0b \x01(\x08\x12\x12\n\narchive_to\x18\x0c \x01(\t\x12.\n\x0breturn_path\x18\r \x01(\x0b\x32\x19.emta.relay.v1.ReturnPath\x12\x32\n\rdkim_identity\x18\x0e \x01(\x0b\x32\x1b.emta.relay.v1.DkimIdentity\x12\x36\n\x08metadata\x18\x0f \x03(\x0b\x32$.emta.relay.v1.Message.MetadataEntry\x12\x13\n\x0btraceparent\x18\x10 \x01(\t\x12\x34\n\x0eretry_settings\x18\x11 \x01(\x0b\x32\x1c.emta.relay.v1.RetrySettings\x12\r\n\x05\x65poch\x18\x12 \x01(\r\x1a/\n\rMetadataEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"I\n\nReturnPath\x12+\n\x04mode\x18\x01 \x01(\x0e\x32\x1d.emta.relay.v1.ReturnPathMode\x12\x0e\n\x06\x64omain\x18\x02 \x01(\t\"0\n\x0c\x44kimIdentity\x12\x0e\n\x06\x64omain\x18\x01 \x01(\t\x12\x10\n\x08selector\x18\x02 \x01(\t\"I\n\rRetrySettings\x12\r\n\x05\x63ount\x18\x01 \x01(\r\x12)\n\x06period\x18\x02 \x01(\x0b\x32\x19.google.protobuf.Duration\"\xe0\x01\n\nAcceptance\x12/\n\x0b\x61\x63\x63\x65pt_time\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x31\n\rdeadline_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0f\n\x07\x63lamped\x18\x03 \x01(\x08\x12\x35\n\x0f\x63ontent_changes\x18\x04 \x03(\x0e\x32\x1c.emta.relay.v1.ContentChange\x12&\n\x07notices\x18\x05 \x03(\x0e\x32\x15.emta.relay.v1.Notice*k\n\x0cMessageClass\x12\x1d\n\x19MESSAGE_CLASS_UNSPECIFIED\x10\x00\x12\x1b\n\x17MESSAGE_CLASS_MARKETING\x10\x01\x12\x1f\n\x1bMESSAGE_CLASS_TRANSACTIONAL\x10\x02*h\n\x0eReturnPathMode\x12 \n\x1cRETURN_PATH_MODE_UNSPECIFIED\x10\x00\x12\x19\n\x15RETURN_PATH_MODE_KEEP\x10\x01\x12\x19\n\x15RETURN_PATH_MODE_VERP\x10\x02*\x9d\x02\n\rContentChange\x12\x1e\n\x1a\x43ONTENT_CHANGE_UNSPECIFIED\x10\x00\x12\x1c\n\x18\x43ONTENT_CHANGE_LINE_ENDS\x10\x01\x12#\n\x1f\x43ONTENT_CHANGE_QUOTED_PRINTABLE\x10\x02\x12\x19\n\x15\x43ONTENT_CHANGE_BASE64\x10\x03\x12\x1e\n\x1a\x43ONTENT_CHANGE_BCC_REMOVED\x10\x04\x12*\n&CONTENT_CHANGE_INTERNAL_HEADER_REMOVED\x10\x05\x12\x1d\n\x19\x43ONTENT_CHANGE_DATE_ADDED\x10\x06\x12#\n\x1f\x43ONTENT_CHANGE_MESSAGE_ID_ADDED\x10\x07*|\n\x06Notice\x12\x16\n\x12NOTICE_UNSPECIFIED\x10\x00\x12!\n\x1dNOTICE_RETRY_SETTINGS_IGNORED\x10\x01\x12\x1e\n\x1aNOTICE_TRACEPARENT_IGNORED\x10\x02\x12\x17\n\x13NOTICE_POOL_IGNORED\x10\x03\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -35,24 +35,24 @@ if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_MESSAGE_METADATAENTRY']._loaded_options = None
   _globals['_MESSAGE_METADATAENTRY']._serialized_options = b'8\001'
-  _globals['_MESSAGECLASS']._serialized_start=1170
-  _globals['_MESSAGECLASS']._serialized_end=1277
-  _globals['_RETURNPATHMODE']._serialized_start=1279
-  _globals['_RETURNPATHMODE']._serialized_end=1383
-  _globals['_CONTENTCHANGE']._serialized_start=1386
-  _globals['_CONTENTCHANGE']._serialized_end=1671
-  _globals['_NOTICE']._serialized_start=1673
-  _globals['_NOTICE']._serialized_end=1797
+  _globals['_MESSAGECLASS']._serialized_start=1185
+  _globals['_MESSAGECLASS']._serialized_end=1292
+  _globals['_RETURNPATHMODE']._serialized_start=1294
+  _globals['_RETURNPATHMODE']._serialized_end=1398
+  _globals['_CONTENTCHANGE']._serialized_start=1401
+  _globals['_CONTENTCHANGE']._serialized_end=1686
+  _globals['_NOTICE']._serialized_start=1688
+  _globals['_NOTICE']._serialized_end=1812
   _globals['_MESSAGE']._serialized_start=112
-  _globals['_MESSAGE']._serialized_end=741
-  _globals['_MESSAGE_METADATAENTRY']._serialized_start=694
-  _globals['_MESSAGE_METADATAENTRY']._serialized_end=741
-  _globals['_RETURNPATH']._serialized_start=743
-  _globals['_RETURNPATH']._serialized_end=816
-  _globals['_DKIMIDENTITY']._serialized_start=818
-  _globals['_DKIMIDENTITY']._serialized_end=866
-  _globals['_RETRYSETTINGS']._serialized_start=868
-  _globals['_RETRYSETTINGS']._serialized_end=941
-  _globals['_ACCEPTANCE']._serialized_start=944
-  _globals['_ACCEPTANCE']._serialized_end=1168
+  _globals['_MESSAGE']._serialized_end=756
+  _globals['_MESSAGE_METADATAENTRY']._serialized_start=709
+  _globals['_MESSAGE_METADATAENTRY']._serialized_end=756
+  _globals['_RETURNPATH']._serialized_start=758
+  _globals['_RETURNPATH']._serialized_end=831
+  _globals['_DKIMIDENTITY']._serialized_start=833
+  _globals['_DKIMIDENTITY']._serialized_end=881
+  _globals['_RETRYSETTINGS']._serialized_start=883
+  _globals['_RETRYSETTINGS']._serialized_end=956
+  _globals['_ACCEPTANCE']._serialized_start=959
+  _globals['_ACCEPTANCE']._serialized_end=1183
 # @@protoc_insertion_point(module_scope)

@@ -60,7 +60,7 @@ NOTICE_TRACEPARENT_IGNORED: Notice
 NOTICE_POOL_IGNORED: Notice
 
 class Message(_message.Message):
-    __slots__ = ("message_id", "delivery_id", "mail_from", "rcpt_to", "content", "validity", "limit_time", "message_class", "pool", "not_before_time", "seed", "archive_to", "return_path", "dkim_identity", "metadata", "traceparent", "retry_settings")
+    __slots__ = ("message_id", "delivery_id", "mail_from", "rcpt_to", "content", "validity", "limit_time", "message_class", "pool", "not_before_time", "seed", "archive_to", "return_path", "dkim_identity", "metadata", "traceparent", "retry_settings", "epoch")
     class MetadataEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -85,6 +85,7 @@ class Message(_message.Message):
     METADATA_FIELD_NUMBER: _ClassVar[int]
     TRACEPARENT_FIELD_NUMBER: _ClassVar[int]
     RETRY_SETTINGS_FIELD_NUMBER: _ClassVar[int]
+    EPOCH_FIELD_NUMBER: _ClassVar[int]
     message_id: str
     delivery_id: str
     mail_from: str
@@ -102,7 +103,8 @@ class Message(_message.Message):
     metadata: _containers.ScalarMap[str, str]
     traceparent: str
     retry_settings: RetrySettings
-    def __init__(self, message_id: _Optional[str] = ..., delivery_id: _Optional[str] = ..., mail_from: _Optional[str] = ..., rcpt_to: _Optional[str] = ..., content: _Optional[bytes] = ..., validity: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., limit_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., message_class: _Optional[_Union[MessageClass, str]] = ..., pool: _Optional[str] = ..., not_before_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., seed: _Optional[bool] = ..., archive_to: _Optional[str] = ..., return_path: _Optional[_Union[ReturnPath, _Mapping]] = ..., dkim_identity: _Optional[_Union[DkimIdentity, _Mapping]] = ..., metadata: _Optional[_Mapping[str, str]] = ..., traceparent: _Optional[str] = ..., retry_settings: _Optional[_Union[RetrySettings, _Mapping]] = ...) -> None: ...
+    epoch: int
+    def __init__(self, message_id: _Optional[str] = ..., delivery_id: _Optional[str] = ..., mail_from: _Optional[str] = ..., rcpt_to: _Optional[str] = ..., content: _Optional[bytes] = ..., validity: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., limit_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., message_class: _Optional[_Union[MessageClass, str]] = ..., pool: _Optional[str] = ..., not_before_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., seed: _Optional[bool] = ..., archive_to: _Optional[str] = ..., return_path: _Optional[_Union[ReturnPath, _Mapping]] = ..., dkim_identity: _Optional[_Union[DkimIdentity, _Mapping]] = ..., metadata: _Optional[_Mapping[str, str]] = ..., traceparent: _Optional[str] = ..., retry_settings: _Optional[_Union[RetrySettings, _Mapping]] = ..., epoch: _Optional[int] = ...) -> None: ...
 
 class ReturnPath(_message.Message):
     __slots__ = ("mode", "domain")
