@@ -6,13 +6,18 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from emta.bounce.v1.bounce_service_pb2_grpc import add_BounceServiceServicer_to_server
+from emta.bounce.v1.qualifications_service_pb2_grpc import add_QualificationsServiceServicer_to_server
 from emta.bounce.v1.rules_service_pb2_grpc import add_RulesServiceServicer_to_server
 from emta.problems import failed_precondition
 from services.bounce.catalogue import RuleError
+from services.bounce.counting import Counting
+from services.bounce.live_edits import LiveEdits
 from services.bounce.live_rules import LiveRules
+from services.bounce.qualifications_service import QualificationsService
 from services.bounce.rules_service import RulesService
 from services.bounce.server import BounceService
 from services.bounce.settings import BounceSettings
+from services.bounce.store.rows import RowStore
 from services.chassis.clock import Clock, clock_of
 from services.chassis.rpc import Server
 from services.chassis.store import open_store
@@ -28,15 +33,21 @@ async def running(settings: BounceSettings, clock: Clock | None = None) -> Async
         rules = LiveRules(settings.rules)
     except RuleError as error:
         raise failed_precondition("RULES_REFUSED", str(error)) from None
-    server = Server(
-        "bounce", settings.listen, reflection=settings.reflection, drain_seconds=settings.drain_seconds
-    )
-    server.add(add_BounceServiceServicer_to_server, BounceService(rules), "emta.bounce.v1.BounceService")
-    server.add(add_RulesServiceServicer_to_server, RulesService(rules), "emta.bounce.v1.RulesService")
-    async with (
-        open_store(settings, "bounce") as store,
-        clock_of(store, clock) as clock,
-        rules.following(clock),
-        server,
-    ):
-        yield server
+    async with open_store(settings, "bounce") as store, clock_of(store, clock) as clock:
+        rows = RowStore(store, settings.qualification_rows, settings.first_text_days)
+        counting = Counting(rows, clock)
+        edits = LiveEdits(rows, rules)
+        server = Server(
+            "bounce", settings.listen, reflection=settings.reflection, drain_seconds=settings.drain_seconds
+        )
+        bounce = BounceService(rules, counting)
+        server.add(add_BounceServiceServicer_to_server, bounce, "emta.bounce.v1.BounceService")
+        server.add(add_RulesServiceServicer_to_server, RulesService(rules), "emta.bounce.v1.RulesService")
+        qualifications = QualificationsService(rows, edits, rules, clock)
+        server.add(
+            add_QualificationsServiceServicer_to_server,
+            qualifications,
+            "emta.bounce.v1.QualificationsService",
+        )
+        async with rules.following(clock), edits.following(clock), counting.running(), server:
+            yield server

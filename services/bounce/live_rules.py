@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
-from services.bounce import check
+from services.bounce import check, edit
 from services.bounce.catalogue import Catalogue, RuleError, load
 from services.bounce.qualify import Qualifier
 from services.chassis.clock import Clock
@@ -32,6 +32,7 @@ class LiveRules:
         self._overrides = overrides
         self._seen = _signature(overrides)
         self._reloading = asyncio.Lock()
+        self._edits: edit.Edits = edit.NONE
         self.qualifier = Qualifier(checked(overrides))
         self.error = ""
         self._say("rules in force", overlaps=len(check.overlaps(self.qualifier.catalogue)))
@@ -50,8 +51,14 @@ class LiveRules:
             self.error = ""
             if catalogue.version != self.qualifier.catalogue.version:
                 # With the qualifier goes what it remembered of the old rules' answers.
-                self.qualifier = Qualifier(catalogue)
+                self.qualifier = Qualifier(catalogue, self._edits)
                 self._say("rules in force", overlaps=len(check.overlaps(catalogue)))
+
+    def use(self, edits: edit.Edits) -> None:
+        """Have operators' words decide before the rules."""
+        self._edits = edits
+        # With the qualifier goes what it remembered of answers without them.
+        self.qualifier = Qualifier(self.qualifier.catalogue, edits)
 
     @asynccontextmanager
     async def following(self, clock: Clock) -> AsyncIterator[None]:

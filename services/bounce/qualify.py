@@ -8,11 +8,12 @@ from functools import lru_cache
 from emta.bounce.v1.bounce_service_pb2 import QualifyRepliesResponse, QualifyRepliesResult
 from emta.bounce.v1.qualification_pb2 import Disposition, FailureType, Qualification
 from emta.bounce.v1.smtp_reply_pb2 import SmtpReply
-from services.bounce import normalize, terms
+from services.bounce import edit, normalize, terms
 from services.bounce.catalogue import Catalogue
 from services.bounce.masking import masked
 from services.bounce.reply_codes import completed
 from services.bounce.rule import Frame, Rule
+from services.bounce.tally import RowFacts
 from services.bounce.wait import may_state_wait, stated_wait
 
 # A busy sender sees some thousand different replies a day; beside the text an answer is about 1 KiB.
@@ -31,20 +32,31 @@ class Answer:
     """What a reply means. Shared between replies: nobody changes `meaning`.
 
     `encoded`: a QualifyRepliesResponse with it as the only result; such bytes can be joined. `states_wait`:
-    the words state a wait, whose length is each reply's own.
+    the words state a wait, whose length is each reply's own. `row`: what it says about its text's row.
     """
 
     meaning: Qualification
     encoded: bytes
     states_wait: bool
+    row: RowFacts
 
 
 class Qualifier:
-    """Qualifies by one catalogue, and remembers what replies that differ only in variable parts mean."""
+    """Qualifies by one catalogue, and remembers what replies that differ only in variable parts mean.
 
-    def __init__(self, catalogue: Catalogue, remembered: int = _REMEMBERED) -> None:
-        """`remembered`: how many answers to keep; the longest unused goes first."""
+    `version` names all that decides: equal replies under equal versions get equal answers.
+    """
+
+    def __init__(
+        self,
+        catalogue: Catalogue,
+        edits: edit.Edits = edit.NONE,
+        remembered: int = _REMEMBERED,
+    ) -> None:
+        """`edits`: what operators say. `remembered`: so many answers; the longest unused goes first."""
         self.catalogue = catalogue
+        self.version = edit.version(catalogue.version, edits)
+        self._edits = edits
         self._answer_once = lru_cache(remembered)(self._answer)
 
     @property
@@ -63,7 +75,7 @@ class Qualifier:
         meaning = Qualification()
         meaning.CopyFrom(answer.meaning)
         meaning.wait_hint.FromSeconds(seconds)
-        return Answer(meaning, encoded(meaning), True)
+        return Answer(meaning, encoded(meaning), True, answer.row)
 
     def _answer(
         self, code: int, enhanced: str, phase: int, failure: int, site: tuple[str, ...], text: str
@@ -73,12 +85,16 @@ class Qualifier:
         place = self.catalogue.matcher.first(known, text)
         if place is None:
             raise LookupError("the catalogue has no rule for the rest")
-        meaning = _meaning(self.catalogue.rules[place], known)
+        by_rules = _meaning(self.catalogue.rules[place], known)
         normalized = normalize.normalized(code, enhanced, text[:_LONGEST_ROW])
-        meaning.normalized_text = normalized
-        meaning.normalized_md5 = normalize.key(normalized)
-        retried = meaning.disposition != _FINAL
-        return Answer(meaning, encoded(meaning), retried and may_state_wait(text))
+        md5 = normalize.key(normalized)
+        by_rules.normalized_text = normalized
+        by_rules.normalized_md5 = md5
+        meaning = edit.in_force(md5, self._edits.get(md5), by_rules, known.code)
+        final = meaning.disposition == _FINAL
+        provider = site[-1] if site else ""
+        row = RowFacts(md5, normalized, known.code, known.enhanced, by_rules, final, provider)
+        return Answer(meaning, encoded(meaning), not final and may_state_wait(text), row)
 
 
 def qualify(catalogue: Catalogue, reply: SmtpReply, provider: str = "") -> Qualification:

@@ -15,8 +15,9 @@ from emta.bounce.v1.rules_service_pb2 import (
     RuleSet,
 )
 from emta.problems import failed_precondition
-from services.bounce.catalogue import Catalogue, RuleError
+from services.bounce.catalogue import RuleError
 from services.bounce.live_rules import LiveRules
+from services.bounce.qualify import Qualifier
 
 
 class RulesService(rules_service_pb2_grpc.RulesServiceServicer):
@@ -29,7 +30,7 @@ class RulesService(rules_service_pb2_grpc.RulesServiceServicer):
         self, request: GetRulesRequest, context: grpc.aio.ServicerContext[Any, Any]
     ) -> GetRulesResponse:
         """Show what is in force."""
-        return GetRulesResponse(rules=_rule_set(self._rules.qualifier.catalogue), refused=self._rules.error)
+        return GetRulesResponse(rules=_rule_set(self._rules.qualifier), refused=self._rules.error)
 
     async def ReloadRules(
         self, request: ReloadRulesRequest, context: grpc.aio.ServicerContext[Any, Any]
@@ -39,12 +40,13 @@ class RulesService(rules_service_pb2_grpc.RulesServiceServicer):
             await self._rules.reload()
         except RuleError as error:
             raise failed_precondition("RULES_REFUSED", str(error)) from None
-        return ReloadRulesResponse(rules=_rule_set(self._rules.qualifier.catalogue))
+        return ReloadRulesResponse(rules=_rule_set(self._rules.qualifier))
 
 
-def _rule_set(catalogue: Catalogue) -> RuleSet:
+def _rule_set(qualifier: Qualifier) -> RuleSet:
+    catalogue = qualifier.catalogue
     return RuleSet(
-        version=catalogue.version,
+        version=qualifier.version,
         rules=len(catalogue.rules),
         override_ids=[rule.id for rule in catalogue.rules[: catalogue.overrides]],
     )

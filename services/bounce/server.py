@@ -16,6 +16,7 @@ from emta.bounce.v1.bounce_service_pb2 import (
 )
 from emta.bounce.v1.qualification_pb2 import BounceCode, FailureType
 from emta.problems import Problem, invalid
+from services.bounce.counting import Counting
 from services.bounce.live_rules import LiveRules
 from services.bounce.qualify import Qualifier
 from services.chassis.telemetry import begin_span
@@ -26,8 +27,9 @@ _MAX_ITEMS = 1_000
 class BounceService(bounce_service_pb2_grpc.BounceServiceServicer):
     """Qualifies by the rules that are in force."""
 
-    def __init__(self, rules: LiveRules) -> None:
+    def __init__(self, rules: LiveRules, counting: Counting) -> None:
         self._rules = rules
+        self._counting = counting
 
     async def QualifyReplies(
         self, request: QualifyRepliesRequest, context: grpc.aio.ServicerContext[Any, Any]
@@ -41,32 +43,36 @@ class BounceService(bounce_service_pb2_grpc.BounceServiceServicer):
         qualifier = self._rules.qualifier
         # Joined responses with a result each are one response with all results: faster than building it.
         response = QualifyRepliesResponse.FromString(
-            b"".join([_encoded_result(qualifier, item) for item in request.items])
+            b"".join([self._encoded_result(qualifier, item) for item in request.items])
         )
-        response.rules_version = qualifier.catalogue.version
+        response.rules_version = qualifier.version
         return response
 
-
-def _encoded_result(qualifier: Qualifier, item: QualifyRepliesItem) -> bytes:
-    """Give the result as a response with this result only."""
-    if not item.HasField("reply"):
-        return _error(invalid("reply", "REPLY_MISSING", "reply is missing"))
-    reply = item.reply
-    code = reply.code
-    if code and not 200 <= code <= 599:
-        return _error(invalid("reply.code", "REPLY_CODE_INVALID", f"reply.code {code} is not in 200..599"))
-    traceparent = item.traceparent
-    if not traceparent:
-        return qualifier.answer(reply).encoded
-    span = begin_span("bounce", "bounce.qualify", traceparent, kind=SpanKind.SERVER)
-    answer = qualifier.answer(reply)
-    span.set(
-        emta__type=FailureType.Name(answer.meaning.type),
-        emta__bounce_code=BounceCode.Name(answer.meaning.bounce_code),
-        emta__rule=answer.meaning.rule_id,
-    )
-    span.end()
-    return answer.encoded
+    def _encoded_result(self, qualifier: Qualifier, item: QualifyRepliesItem) -> bytes:
+        """Give the result as a response with this result only."""
+        if not item.HasField("reply"):
+            return _error(invalid("reply", "REPLY_MISSING", "reply is missing"))
+        reply = item.reply
+        code = reply.code
+        if code and not 200 <= code <= 599:
+            return _error(
+                invalid("reply.code", "REPLY_CODE_INVALID", f"reply.code {code} is not in 200..599")
+            )
+        traceparent = item.traceparent
+        if not traceparent:
+            answer = qualifier.answer(reply)
+            self._counting.count(answer, reply)
+            return answer.encoded
+        span = begin_span("bounce", "bounce.qualify", traceparent, kind=SpanKind.SERVER)
+        answer = qualifier.answer(reply)
+        self._counting.count(answer, reply)
+        span.set(
+            emta__type=FailureType.Name(answer.meaning.type),
+            emta__bounce_code=BounceCode.Name(answer.meaning.bounce_code),
+            emta__rule=answer.meaning.rule_id,
+        )
+        span.end()
+        return answer.encoded
 
 
 def _error(problem: Problem) -> bytes:

@@ -19,3 +19,16 @@ class BounceSettings(StoreSettings):
         description="File or folder of rules (TOML) that are tried before those that are shipped. Changes "
         "are in force within seconds; broken ones are refused. Empty: only the shipped rules.",
     )
+    qualification_rows: int = Field(
+        20_000,
+        ge=100,
+        description="Most qualification rows that no operator decided on, 2 KiB of the store each; the "
+        "least used go first. Some thousand different texts a day are normal.",
+    )
+    first_text_days: int = Field(
+        30,
+        ge=1,
+        le=365,
+        description="How long the first raw reply of a qualification row is kept, days: it may hold an "
+        "address. Normalised texts stay.",
+    )

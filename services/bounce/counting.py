@@ -1,0 +1,96 @@
+"""Counting what was answered: in memory at once, in the store within about a second.
+
+    async with counting.running():
+        counting.count(answer, reply)
+
+A store that is away costs no reply its answer. What was counted waits, up to a bound; a batch whose answer
+was lost is sent again under its number, and counted once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from redis.exceptions import RedisError, ResponseError
+
+from emta.bounce.v1.smtp_reply_pb2 import SmtpReply
+from services.bounce.qualify import Answer
+from services.bounce.store.rows import RowStore
+from services.bounce.tally import Count, Tally
+from services.chassis.clock import Clock
+from services.chassis.logs import Log
+
+_FLUSH_MS = 1_000
+# The store is blocked for some milliseconds by so many.
+_ROWS_A_BATCH = 250
+
+_log = Log("bounce")
+
+
+class Counting:
+    """Counts answers on their rows."""
+
+    def __init__(self, rows: RowStore, clock: Clock) -> None:
+        self._rows = rows
+        self._clock = clock
+        self._tally = Tally()
+        self._replica = secrets.token_hex(8)
+        self._sequence = 0
+        self._batch: list[Count] = []  # sent, and not known to be added
+        self._flushing = asyncio.Lock()
+        self._away = False
+
+    def count(self, answer: Answer, reply: SmtpReply) -> None:
+        """Count one answer."""
+        self._tally.add(answer.row, reply)
+
+    async def flush(self) -> None:
+        """Write what is counted. Raises RedisError: the rest waits."""
+        async with self._flushing:
+            while self._batch or self._tally:
+                if not self._batch:
+                    self._batch = self._tally.take(_ROWS_A_BATCH)
+                    self._sequence += 1
+                try:
+                    await self._rows.count(self._replica, self._sequence, self._batch, self._clock.now_ms())
+                except ResponseError:
+                    # It is there and refuses (its memory is full): nothing else may wait behind this.
+                    self._tally.dropped += sum(count.occurrences for count in self._batch)
+                    self._batch = []
+                    raise
+                self._batch = []
+            if self._tally.dropped:
+                _log.warning("replies_not_counted", replies=self._tally.dropped)
+                self._tally.dropped = 0
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Flush about once a second until the block ends, and then what is left."""
+        task = asyncio.create_task(self._keep_flushing())
+        try:
+            yield
+        finally:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+            await self._try_flush()
+            lost = sum(count.occurrences for count in self._batch) + self._tally.occurrences
+            if lost + self._tally.dropped:
+                _log.warning("replies_not_counted", replies=lost + self._tally.dropped)
+
+    async def _keep_flushing(self) -> None:
+        while True:
+            await self._clock.sleep_until(self._clock.now_ms() + _FLUSH_MS)
+            await self._try_flush()
+
+    async def _try_flush(self) -> None:
+        try:
+            await self.flush()
+        except RedisError as error:
+            if not self._away:
+                _log.warning("rows_wait", problem=type(error).__name__)
+            self._away = True
+        else:
+            self._away = False

@@ -1,0 +1,128 @@
+"""What requests of QualificationsService must be."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+
+from emta.bounce.v1.qualification_pb2 import Disposition, FailureReason, FailureType
+from emta.bounce.v1.qualifications_service_pb2 import (
+    ListQualificationsRequest,
+    QualificationEdit,
+    QualificationStatus,
+    SetQualificationRequest,
+)
+from emta.problems import invalid
+from services.bounce import terms
+
+_MD5 = re.compile(r"[0-9a-f]{32}")
+_TOKEN = re.compile(r"1:(\d{1,9})")
+_MOST_ROWS = 1_000
+_MAX_ACTOR, _MAX_COMMENT, _MAX_FILTER = 256, 1_000, 256
+_DEFAULT_PAGE, _MAX_PAGE = 100, 500
+
+_ANY = QualificationStatus.QUALIFICATION_STATUS_UNSPECIFIED
+_TO_QUALIFY = QualificationStatus.QUALIFICATION_STATUS_TO_QUALIFY
+_IGNORE = QualificationStatus.QUALIFICATION_STATUS_IGNORE
+_HARD, _SOFT = FailureType.FAILURE_TYPE_HARD, FailureType.FAILURE_TYPE_SOFT
+_IGNORED, _NOT_DEFINED = FailureType.FAILURE_TYPE_IGNORED, FailureType.FAILURE_TYPE_NOT_DEFINED
+
+# Contract 1.2, "Allowed type(s)", with decision 2: Refused is about the sender and never Hard. Ignored says
+# nothing about the address, so any reason may have it; Soft is what a 4xx makes of Hard.
+_HARD_REASONS = {
+    FailureReason.FAILURE_REASON_USER_UNKNOWN,
+    FailureReason.FAILURE_REASON_UNREACHABLE,
+    FailureReason.FAILURE_REASON_ACCOUNT_DISABLED,
+}
+
+
+def md5(field: str, text: str) -> str:
+    """Check the key of a row."""
+    if not _MD5.fullmatch(text):
+        raise invalid(field, "MD5_INVALID", f"{field} must be 32 lower-case hexadecimal digits")
+    return text
+
+
+def check_set(request: SetQualificationRequest) -> None:
+    """Check what an operator says of some rows."""
+    if not 1 <= len(request.normalized_md5s) <= _MOST_ROWS:
+        raise invalid("normalized_md5s", "MD5_INVALID", f"normalized_md5s needs 1 to {_MOST_ROWS:,} rows")
+    if len({md5("normalized_md5s", each) for each in request.normalized_md5s}) != len(
+        request.normalized_md5s
+    ):
+        raise invalid("normalized_md5s", "MD5_INVALID", "normalized_md5s names a row twice")
+    _status(request.status)
+    has_edit = request.HasField("edit")
+    if request.status == _ANY and not request.reset_occurrences:
+        raise invalid("status", "STATUS_INVALID", "status is required, but to reset the count")
+    if has_edit and request.status in (_ANY, _TO_QUALIFY):
+        raise invalid("edit", "STATUS_INVALID", "edit goes with status Keep or Ignore only")
+    if has_edit:
+        _edit(request.edit, ignored=request.status == _IGNORE)
+    if not 1 <= len(request.actor.strip()) <= _MAX_ACTOR or len(request.actor) > _MAX_ACTOR:
+        raise invalid("actor", "ACTOR_INVALID", f"actor must be 1 to {_MAX_ACTOR} characters")
+    if len(request.comment) > _MAX_COMMENT:
+        raise invalid("comment", "COMMENT_INVALID", f"comment must be at most {_MAX_COMMENT:,} characters")
+
+
+def _edit(edit: QualificationEdit, *, ignored: bool) -> None:
+    if ignored and edit.type not in (FailureType.FAILURE_TYPE_UNSPECIFIED, _IGNORED):
+        raise invalid("edit.type", "TYPE_INVALID", "the type of a row with status Ignore is Ignored")
+    if not ignored and (not edit.type or edit.type not in FailureType.values()):
+        raise invalid("edit.type", "TYPE_INVALID", "edit.type is none of the failure types")
+    if edit.reason not in terms.CAMPAIGN_REASON and not (ignored and not edit.reason):
+        raise invalid("edit.reason", "REASON_INVALID", "edit.reason is none that a message may have")
+    if not ignored and not _go_together(edit.type, edit.reason):
+        raise invalid(
+            "edit.reason", "TYPE_REASON_INVALID", "edit: this type and this reason do not go together"
+        )
+    if ignored and edit.reason == FailureReason.FAILURE_REASON_NOT_DEFINED:
+        raise invalid("edit.reason", "TYPE_REASON_INVALID", 'edit: Ignored is never "Not defined"')
+    if edit.bounce_code and edit.bounce_code not in terms.MEANINGS:
+        raise invalid("edit.bounce_code", "BOUNCE_CODE_INVALID", "edit.bounce_code is none of a failure")
+    if edit.disposition not in Disposition.values():
+        raise invalid("edit.disposition", "DISPOSITION_INVALID", "edit.disposition is none")
+
+
+def _go_together(kind: FailureType, reason: FailureReason) -> bool:
+    if kind == _NOT_DEFINED or reason == FailureReason.FAILURE_REASON_NOT_DEFINED:
+        return kind == _NOT_DEFINED and reason == FailureReason.FAILURE_REASON_NOT_DEFINED
+    if kind == _HARD:
+        return reason in _HARD_REASONS
+    return kind == _IGNORED or reason != FailureReason.FAILURE_REASON_ERROR_IGNORED
+
+
+def check_list(request: ListQualificationsRequest) -> int:
+    """Check a filter; gives the size of a page."""
+    _status(request.status)
+    for field, text in (("text", request.text), ("site", request.site)):
+        if len(text) > _MAX_FILTER:
+            raise invalid(field, "FILTER_INVALID", f"{field} must be at most {_MAX_FILTER} characters")
+    if request.page_size > _MAX_PAGE:
+        raise invalid("page_size", "PAGE_SIZE_INVALID", f"page_size must be at most {_MAX_PAGE}")
+    return request.page_size or _DEFAULT_PAGE
+
+
+def _status(status: QualificationStatus) -> None:
+    if status not in QualificationStatus.values():
+        raise invalid("status", "STATUS_INVALID", "status is none of a row's")
+
+
+def encode_place(rows: int) -> str:
+    """Make a page token of how many rows came before."""
+    return base64.urlsafe_b64encode(f"1:{rows}".encode()).decode().rstrip("=")
+
+
+def decode_place(token: str) -> int:
+    """Read a page token; empty: the beginning."""
+    if not token:
+        return 0
+    try:
+        text = base64.urlsafe_b64decode(token + "=" * (-len(token) % 4)).decode()
+    except (binascii.Error, ValueError):
+        text = ""
+    found = _TOKEN.fullmatch(text)
+    if found is None:
+        raise invalid("page_token", "PAGE_TOKEN_INVALID", "page_token is not one that was given out")
+    return int(found[1])

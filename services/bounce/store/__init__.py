@@ -1,0 +1,1 @@
+"""What Bounce keeps: keys and scripts."""
