@@ -50,6 +50,7 @@ from emta.feedback.v1.requalify_service_pb2 import (
 )
 from emta.feedback.v1.requalify_service_pb2_grpc import RequalifyServiceStub
 from emta.problems import Problem
+from emta.qualifications import Qualifications
 from emta.relay.v1.message_pb2 import Message
 from emta.relay.v1.relay_service_pb2 import SubmitResult
 from emta.relay.v1.relay_service_pb2_grpc import RelayServiceStub
@@ -289,6 +290,11 @@ class Client:
             await stub.ReloadRules(ReloadRulesRequest(), timeout=_CALL_SECONDS)
         except grpc.aio.AioRpcError as error:
             raise self._problem("Bounce", error) from None
+
+    @property
+    def qualifications(self) -> Qualifications:
+        """The texts that receivers answered with, and what they mean."""
+        return Qualifications(self._channel("Bounce"), lambda error: self._problem("Bounce", error))
 
     async def sites(self, *, name_contains: str = "") -> AsyncIterator[Site]:
         """Give the sites of the last hour with their limits and use, page by page, in order of name."""
