@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from emta.cli import delivery, qualify, requalify, rules, send, sites
+from emta.cli import delivery, qualifications, qualify, requalify, rules, send, sites
 from emta.cli.console import stop
 from emta.problems import Problem
 
@@ -27,6 +27,7 @@ app.command("kpis")(delivery.kpis)
 app.command("qualify")(qualify.qualify)
 app.command("requalify")(requalify.requalify)
 app.command("requalifications")(requalify.requalifications)
+app.add_typer(qualifications.app, name="qualifications")
 app.command("rules")(rules.rules)
 app.command("sites")(sites.sites)
 

@@ -34,6 +34,18 @@ STATUS_BY_NAME: dict[str, LogStatus] = {
     "cancelled": LogStatus.LOG_STATUS_CANCELLED,
 }
 
+# Campaign's numbers of reasons, for `--reason`.
+REASON_BY_NUMBER: dict[str, str] = {
+    "0": "not-defined",
+    "1": "user-unknown",
+    "2": "invalid-domain",
+    "3": "unreachable",
+    "4": "account-disabled",
+    "5": "mailbox-full",
+    "20": "refused",
+    "25": "error-ignored",
+}
+
 
 def _words(name: str, prefix: str) -> str:
     words = name.removeprefix(prefix).replace("_", " ").capitalize()

@@ -1,0 +1,103 @@
+"""What qualification rows look like on a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from google.protobuf.timestamp_pb2 import Timestamp
+from rich.table import Table
+from rich.text import Text
+
+from emta.bounce.v1.qualification_pb2 import Disposition, Qualification
+from emta.bounce.v1.qualifications_service_pb2 import (
+    QualificationCluster,
+    QualificationRow,
+    QualificationStatus,
+    SiteCount,
+)
+from emta.cli import words
+
+_SITES = 3
+
+_STATUS_WORDS = {
+    QualificationStatus.QUALIFICATION_STATUS_TO_QUALIFY: "To qualify",
+    QualificationStatus.QUALIFICATION_STATUS_KEEP: "Keep",
+    QualificationStatus.QUALIFICATION_STATUS_IGNORE: "Ignore",
+}
+
+
+def cluster_table(clusters: Iterable[QualificationCluster]) -> Table:
+    """Texts to qualify, nearly equal ones together."""
+    table = _table("To qualify, the most costly first", "Texts")
+    for each in clusters:
+        said = _text_and_key(each.template, each.normalized_md5s[0])
+        table.add_row(*_figures(each), f"{len(each.normalized_md5s):,}", said, _sites(each.sites))
+    return table
+
+
+def row_table(rows: Iterable[QualificationRow]) -> Table:
+    """Texts by themselves."""
+    table = _table("Texts, the most costly first", "Status, meaning")
+    for row in rows:
+        means = f"{_STATUS_WORDS[row.status]}\n{_meaning(row.in_force)}"
+        said = _text_and_key(row.normalized_text, row.normalized_md5)
+        table.add_row(*_figures(row), means, said, _sites(row.sites))
+    return table
+
+
+def _table(title: str, fourth: str) -> Table:
+    table = Table(title=title, title_justify="left", show_lines=True)
+    for name in ("Cost", "Seen", "Final"):
+        table.add_column(name, justify="right", no_wrap=True)
+    table.add_column(fourth)
+    table.add_column("What was said, MD5", overflow="fold", ratio=1, min_width=32)
+    table.add_column("Sites", overflow="fold")
+    return table
+
+
+def _figures(found: QualificationCluster | QualificationRow) -> tuple[str, str, str]:
+    return f"{found.cost:,.1f}", f"{found.occurrences:,}", f"{found.final_occurrences:,}"
+
+
+def _text_and_key(text: str, md5: str) -> Text:
+    return Text(text + "\n").append(md5, style="dim")
+
+
+def _sites(sites: Iterable[SiteCount]) -> Text:
+    return Text("\n".join(each.site for each in list(sites)[:_SITES]))
+
+
+def _meaning(meaning: Qualification) -> str:
+    return f"{words.failure_type(meaning.type)} / {words.reason(meaning.reason)}"
+
+
+def details(row: QualificationRow) -> Table:
+    """All that is known of one text."""
+    table = Table(show_header=False)
+    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")
+    disposition = words.enum_words(Disposition.Name(row.in_force.disposition), "DISPOSITION_")
+    sites = "\n".join(f"{each.site} {each.occurrences:,}" for each in row.sites)
+    lines = [
+        ("Text", row.normalized_text),
+        ("MD5", row.normalized_md5),
+        ("First text", row.first_text or "(not kept any longer)"),
+        ("Seen", f"{row.occurrences:,} times, {row.final_occurrences:,} final"),
+        ("First, last (UTC)", f"{_stamp(row.create_time)}, {_stamp(row.last_time)}"),
+        ("Cost", f"{row.cost:,.1f} messages"),
+        ("Sites", sites),
+        ("Status", _STATUS_WORDS[row.status]),
+        ("Means", f"{_meaning(row.in_force)}, {disposition}"),
+        ("Bounce code", words.bounce_code(row.in_force.bounce_code)),
+        ("By the rules", f"{_meaning(row.by_rules)}: {row.by_rules.rule_id}"),
+    ]
+    if row.HasField("modify_time"):
+        lines.append(("Set (UTC)", f"{_stamp(row.modify_time)} by {row.actor}"))
+        lines.append(("Comment", row.comment))
+    for name, value in lines:
+        table.add_row(name, Text(value))
+    return table
+
+
+def _stamp(time: Timestamp) -> str:
+    return f"{time.ToDatetime():%Y-%m-%d %H:%M}"
