@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 
 from redis.exceptions import RedisError, ResponseError
@@ -26,6 +26,9 @@ from services.chassis.logs import Log
 _FLUSH_MS = 1_000
 # The store is blocked for some milliseconds by so many.
 _ROWS_A_BATCH = 250
+# A flood of new texts costs a core and the store less than a tenth of their time. What recurs is counted in
+# memory until its turn comes.
+_BATCHES_A_FLUSH = 4
 
 _log = Log("bounce")
 
@@ -40,7 +43,6 @@ class Counting:
         self._replica = secrets.token_hex(8)
         self._sequence = 0
         self._batch: list[Count] = []  # sent, and not known to be added
-        self._flushing = asyncio.Lock()
         self._away = False
 
     def count(self, answer: Answer, reply: SmtpReply) -> None:
@@ -48,23 +50,24 @@ class Counting:
         self._tally.add(answer.row, reply)
 
     async def flush(self) -> None:
-        """Write what is counted. Raises RedisError: the rest waits."""
-        async with self._flushing:
-            while self._batch or self._tally:
-                if not self._batch:
-                    self._batch = self._tally.take(_ROWS_A_BATCH)
-                    self._sequence += 1
-                try:
-                    await self._rows.count(self._replica, self._sequence, self._batch, self._clock.now_ms())
-                except ResponseError:
-                    # It is there and refuses (its memory is full): nothing else may wait behind this.
-                    self._tally.dropped += sum(count.occurrences for count in self._batch)
-                    self._batch = []
-                    raise
+        """Write what has waited longest. Raises RedisError: the rest waits."""
+        for _ in range(_BATCHES_A_FLUSH):
+            if not self._batch:
+                if not self._tally:
+                    break
+                self._batch = self._tally.take(_ROWS_A_BATCH)
+                self._sequence += 1
+            try:
+                await self._rows.count(self._replica, self._sequence, self._batch, self._clock.now_ms())
+            except ResponseError:
+                # It is there and refuses (its memory is full): nothing else may wait behind this.
+                self._tally.dropped += _occurrences(self._batch)
                 self._batch = []
-            if self._tally.dropped:
-                _log.warning("replies_not_counted", replies=self._tally.dropped)
-                self._tally.dropped = 0
+                raise
+            self._batch = []
+        if self._tally.dropped:
+            _log.warning("replies_not_counted", replies=self._tally.dropped)
+            self._tally.dropped = 0
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -75,17 +78,17 @@ class Counting:
         finally:
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
-            await self._try_flush()
-            lost = sum(count.occurrences for count in self._batch) + self._tally.occurrences
-            if lost + self._tally.dropped:
-                _log.warning("replies_not_counted", replies=lost + self._tally.dropped)
+            while await self._try_flush() and self._tally:
+                pass
+            if lost := _occurrences(self._batch) + self._tally.occurrences + self._tally.dropped:
+                _log.warning("replies_not_counted", replies=lost)
 
     async def _keep_flushing(self) -> None:
         while True:
             await self._clock.sleep_until(self._clock.now_ms() + _FLUSH_MS)
             await self._try_flush()
 
-    async def _try_flush(self) -> None:
+    async def _try_flush(self) -> bool:
         try:
             await self.flush()
         except RedisError as error:
@@ -94,3 +97,8 @@ class Counting:
             self._away = True
         else:
             self._away = False
+        return not self._away
+
+
+def _occurrences(counts: Iterable[Count]) -> int:
+    return sum(count.occurrences for count in counts)

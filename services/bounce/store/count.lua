@@ -21,6 +21,8 @@ local CAP = 100000
 local TRIES = 25
 -- The largest receivers carry most of the mail; more than these nobody reads.
 local SITES = 8
+-- What no operator has decided on may go (edit.lua).
+local TO_QUALIFY = "1"
 -- Longer than a batch is ever sent again.
 local REMEMBER_SECONDS = 86400
 
@@ -53,9 +55,9 @@ end
 
 local at = 6
 while at <= #ARGV do
-    local md5, kinds = ARGV[at], tonumber(ARGV[at + 9])
+    local md5, kinds, rules = ARGV[at], tonumber(ARGV[at + 9]), ARGV[at + 7]
     local row = prefix .. "row:" .. md5
-    local was = redis.call("HMGET", row, "occurrences", "final", "status", "modified_ms", "sites")
+    local was = redis.call("HMGET", row, "occurrences", "final", "status", "modified_ms", "sites", "rules")
     local occurrences, final = tonumber(was[1] or 0), tonumber(was[2] or 0)
     local counted = math.min(tonumber(ARGV[at + 1]), CAP - occurrences)
     occurrences = occurrences + counted
@@ -66,18 +68,28 @@ while at <= #ARGV do
     for here = at + 10, at + 8 + 2 * kinds, 2 do
         add_site(sites, ARGV[here], tonumber(ARGV[here + 1]))
     end
+    local changed = { "last_ms", now, "occurrences", occurrences, "final", final, "cost", cost,
+        "status", status, "sites", cjson.encode(sites) }
+    local function set(name, value)
+        changed[#changed + 1] = name
+        changed[#changed + 1] = value
+    end
+    if was[6] ~= rules then
+        set("rules", rules)
+    end
     if not was[1] then
-        redis.call("HSET", row, "created_ms", now, "text", ARGV[at + 4])
+        set("created_ms", now)
+        set("text", ARGV[at + 4])
+        set("code", ARGV[at + 5])
+        set("enhanced", ARGV[at + 6])
         redis.call("SET", prefix .. "first:" .. md5, ARGV[at + 8], "PX", kept)
     end
-    redis.call("HSET", row, "last_ms", now, "occurrences", occurrences, "final", final, "cost", cost,
-        "status", status, "sites", cjson.encode(sites), "code", ARGV[at + 5], "enhanced", ARGV[at + 6],
-        "rules", ARGV[at + 7])
+    redis.call("HSET", row, unpack(changed))
     if was[3] and was[3] ~= status then
         redis.call("ZREM", prefix .. "cost:" .. was[3], md5)
     end
     redis.call("ZADD", prefix .. "cost:" .. status, cost, md5)
-    if redis.call("SISMEMBER", prefix .. "touched", md5) == 0 then
+    if not was[4] or status == TO_QUALIFY then
         redis.call("ZADD", prefix .. "untouched", age + occurrences, md5)
     end
     at = at + 10 + 2 * kinds
