@@ -10,6 +10,7 @@ from services.chassis.clock import Clock
 from services.chassis.headroom import Headroom
 from services.chassis.logs import Log
 from services.relay.deliver import Deliverer
+from services.relay.lasting import lasting
 from services.relay.shards import Shards
 from services.relay.store.queue import Appetite, Queue
 
@@ -62,7 +63,7 @@ class Dispatcher:
 
     async def run(self) -> None:
         """Dispatch until cancelled."""
-        keeping = asyncio.create_task(self._keep_leases())
+        keeping = asyncio.create_task(lasting(self._keep_leases))
         try:
             while True:
                 self._wake.clear()
@@ -80,7 +81,7 @@ class Dispatcher:
     async def drain(self, seconds: float) -> None:
         """Let what is in flight come to its end; what is still there after `seconds` is left behind."""
         self._deliverer.stop()
-        keeping = asyncio.create_task(self._keep_leases())
+        keeping = asyncio.create_task(lasting(self._keep_leases))
         try:
             async with asyncio.timeout(seconds):
                 while self._deliverer.in_flight:
