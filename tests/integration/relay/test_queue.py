@@ -238,6 +238,23 @@ async def test_what_owners_die_of_twice_is_given_out_alone(queue: Queue) -> None
     assert suspect.number != other.number
 
 
+async def test_suspects_of_several_shards_are_given_out_one_by_one(store: Redis) -> None:
+    queue, shards, now_ms = Queue(store, shards=8, outbox_max=1_000), range(8), START_MS
+    await accept(queue, *(submitted(f"m{n}") for n in range(16)))
+    for _ in range(2):
+        assert len((await queue.claim(shards, now_ms, now_ms + LEASE_MS, HUNGRY)).messages) == 16
+        now_ms += LEASE_MS
+
+    given = []
+    while len(given) < 16:
+        look = await queue.claim(shards, now_ms, now_ms + LEASE_MS, HUNGRY)
+        assert len(look.messages) == 1 or look.next_look_ms == now_ms
+        assert len(look.messages) <= 1
+        given += ids(look.messages)
+
+    assert sorted(given) == sorted(f"m{n}" for n in range(16))
+
+
 async def test_what_a_claim_without_answer_leased_is_given_out_again_without_blame(
     store: Redis, queue: Queue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
