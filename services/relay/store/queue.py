@@ -254,13 +254,13 @@ class Queue:
             calls.append((_prefix(shard), [now_ms, leased_until_ms, *wanted]))
             lost.append(fence)  # until its answer is here
         answers = await _claim.each(self._store, calls, give_errors=True)
-        messages, looks = [], []
+        messages, looks, answered = [], [], []
         for shard, answer in zip(shards, answers, strict=True):
             if isinstance(answer, RedisError):
                 # Its node is away. What the others gave is leased to us and must not be dropped.
                 _log.warning("shard_away", shard=shard, error=repr(answer))
                 continue
-            self._lost_fences[shard].clear()
+            answered.append(shard)
             next_look, flat, suspected = answer
             if next_look:
                 looks.append(int(float(next_look)))
@@ -274,12 +274,17 @@ class Queue:
                 if claimed is not None:
                     claimed.fence, claimed.leased_until_ms = fence.encode(), leased_until_ms
                     messages.append(claimed)
+        # Only now, for a dictionary may not have come: then all of them are given again.
+        for shard in answered:
+            self._lost_fences[shard].clear()
         return Claim(messages, min(looks, default=None))
 
     async def _claimed(self, shard: int, row: Sequence[Any]) -> Claimed | None:
         number, crashes, packed, progress = row
         try:
             claimed, blob = record.unpack(packed)
+            if progress:
+                record.unpack_progress(progress, claimed)
         except record.RecordError as error:
             # It is given out again and again, and every time somebody is told.
             _log.error("record_unreadable", shard=shard, number=number.decode(), error=str(error))
@@ -290,8 +295,6 @@ class Queue:
         except BodyError as error:
             _log.error("content_unreadable", message=claimed.message.message_id, error=str(error))
             claimed.damaged = True
-        if progress:
-            record.unpack_progress(progress, claimed)
         claimed.number, claimed.shard, claimed.crashes = number, shard, crashes
         return claimed
 

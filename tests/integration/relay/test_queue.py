@@ -12,6 +12,7 @@ import pytest
 from redis.asyncio import Redis, RedisCluster
 from redis.exceptions import ConnectionError
 
+from emta.bounce.v1.smtp_reply_pb2 import SmtpReply
 from emta.feedback.v1.feedback_service_pb2 import RecordOutcomesItem, RecordOutcomesRequest
 from emta.problems import Problem
 from emta.relay.v1.message_pb2 import Acceptance, Message
@@ -277,6 +278,41 @@ async def test_what_a_claim_without_answer_leased_is_given_out_again_without_bla
     assert [message.crashes for message in claimed] == [0, 0]
     assert await claim(queue) == []
     assert await queue.settle([Settlement(message, None, []) for message in claimed]) == [True, True]
+
+
+async def test_what_was_claimed_while_its_dictionary_did_not_come_is_given_again_without_blame(
+    store: Redis, queue: Queue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    content = CONTENT + b"".join(b"line %d of a longer message\r\n" % n for n in range(1_000))
+    given = [submitted(f"m{n}", content=content) for n in range(10)]
+    await accept(queue, *given)
+    other = Queue(store, shards=1, outbox_max=1_000)
+
+    async def away(*args: Any) -> None:
+        raise ConnectionError("reset")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(store, "hget", away)
+        with pytest.raises(ConnectionError):
+            await claim(other)
+
+    claimed = await claim(other)
+
+    assert sorted(m.content for m in claimed) == sorted(item.content for item in given)
+    assert [message.crashes for message in claimed] == [0] * 10
+
+
+@pytest.mark.parametrize("part", ["message", "progress"])
+async def test_a_record_that_cannot_be_read_hinders_no_other(queue: Queue, store: Redis, part: str) -> None:
+    await accept(queue, submitted("m1"))
+    (claimed,) = await claim(queue)
+    claimed.reply = SmtpReply(text="x" * 100)
+    await queue.settle([Settlement(claimed, START_MS, [])])
+    (name,) = await names(store, f"relay:{{s00}}:{part}:*")
+    await store.setrange(name, 80, b"\xff" * 16)
+    await accept(queue, submitted("m2"))
+
+    assert ids(await claim(queue)) == ["m2"]
 
 
 async def test_in_a_full_store_what_was_reported_goes_and_relays_stay_known(
