@@ -59,10 +59,11 @@ class Counting:
                 self._sequence += 1
             try:
                 await self._rows.count(self._replica, self._sequence, self._batch, self._clock.now_ms())
-            except ResponseError:
-                # It is there and refuses (its memory is full): nothing else may wait behind this.
-                self._tally.dropped += _occurrences(self._batch)
-                self._batch = []
+            except ResponseError as error:
+                if type(error) is ResponseError:
+                    # The script failed, and would again. Other refusals pass: memory is full, a failover.
+                    self._tally.dropped += _occurrences(self._batch)
+                    self._batch = []
                 raise
             self._batch = []
         if self._tally.dropped:
