@@ -51,10 +51,12 @@ async def test_an_unknown_reply_is_qualified_by_an_operator(world: World, tmp_pa
 
         _, out, _ = await emta(world, tmp_path, "qualifications", "show", md5)
         assert "To qualify" in out
+        _, out, _ = await emta(world, tmp_path, "qualifications", "show", md5, "--rule", "--cluster")
+        assert tomllib.loads(out)["rule"][0]["text"] == "Nope,.+is flurbled beyond repair"
         arguments = ("--cluster", "--type", "hard", "--reason", "user-unknown", "--why", "asked them")
         code, out, err = await emta(world, tmp_path, "qualifications", "set", md5, *arguments)
         assert (code, err) == (0, "")
-        assert "Hard / User unknown" in out
+        assert "User unknown" in out
         _, out, _ = await emta(world, tmp_path, "qualifications", "list")
         assert out == "Every text is qualified.\n"
 
@@ -70,6 +72,7 @@ async def test_an_unknown_reply_is_qualified_by_an_operator(world: World, tmp_pa
     assert entry.rule_id.startswith("row:")
     _, out, _ = await emta(world, tmp_path, "qualifications", "show", md5, "--rule")
     (rule,) = tomllib.loads(out)["rule"]
+    assert rule["text"].startswith("Nope, ")
     assert (rule["bounce_code"], rule["type"], rule["reason"]) == (10, "hard", "user_unknown")
 
 

@@ -15,7 +15,7 @@ from emta.bounce.v1.qualification_pb2 import (
 )
 from emta.bounce.v1.qualifications_service_pb2 import QualificationRow
 
-_MARK = re.compile(r"#xxx#|\*")
+_MARK = re.compile(r" ?\.\.\. ?|#xxx#|\*")
 _SPECIAL = re.compile(r"[.^$*+?{}\[\]\\|()]")
 _SLUG = re.compile(r"[a-z]{3,}")
 # Enough to tell one text from another.
@@ -32,9 +32,12 @@ _UNKNOWN = (
 )
 
 
-def override(row: QualificationRow) -> str | None:
-    """Make a rule that takes the row's text and means what the row means; None: no word to go by."""
-    words = row.normalized_text
+def override(row: QualificationRow, template: str = "") -> str | None:
+    """Make a rule that takes the row's text and means what the row means; None: no word to go by.
+
+    `template`: that of the cluster which the row stands for; then it takes all texts that are like it.
+    """
+    words = template or row.normalized_text
     for code in (str(row.code), row.enhanced_code):
         words = words.removeprefix(code).lstrip()
     pattern = _pattern(words)

@@ -49,7 +49,7 @@ def _table(title: str, fourth: str) -> Table:
     table = Table(title=title, title_justify="left", show_lines=True)
     for name in ("Cost", "Seen", "Final"):
         table.add_column(name, justify="right", no_wrap=True)
-    table.add_column(fourth)
+    table.add_column(fourth, max_width=16)
     table.add_column("What was said, MD5", overflow="fold", ratio=1, min_width=32)
     table.add_column("Sites", overflow="fold")
     return table

@@ -14,6 +14,7 @@ from emta.bounce.v1.qualification_pb2 import (
     FailureType,
 )
 from emta.bounce.v1.qualifications_service_pb2 import (
+    QualificationCluster,
     QualificationEdit,
     QualificationRow,
     QualificationStatus,
@@ -130,6 +131,9 @@ def show(
     rule: Annotated[
         bool, typer.Option("--rule", help="As a reply rule: TOML, with the text as its sample.")
     ] = False,
+    cluster: Annotated[
+        bool, typer.Option("--cluster", help="With --rule: for all texts like those of its cluster.")
+    ] = False,
     json: Json = False,
 ) -> None:
     """Show all that is known of a text, or make a rule of it.
@@ -137,17 +141,23 @@ def show(
     A row is for one text; a rule may be for many, at some sites only, and sets the pace of sending, too.
 
     \b
-    emta qualifications show 0123456789abcdef0123456789abcdef
-    emta qualifications show 0123456789abcdef0123456789abcdef --rule > ours.toml
+    emta qualifications show MD5
+    emta qualifications show MD5 --rule --cluster > ours.toml
     """
-    run(_show(md5, rule, json))
+    if cluster and not rule:
+        bad_input("--cluster: goes with --rule")
+    run(_show(md5, rule, cluster, json))
 
 
-async def _show(md5: str, rule: bool, json: bool) -> None:
+async def _show(md5: str, rule: bool, cluster: bool, json: bool) -> None:
+    template = ""
     async with client() as connection:
+        if cluster:
+            (found,) = await _clusters_of(connection, [md5])
+            md5, template = found.normalized_md5s[0], found.template
         row = await connection.qualifications.get(md5)
     if rule:
-        text = override(row)
+        text = override(row, template)
         if text is None:
             bad_input("MD5: this text has no word that a rule could go by")
         print(text, end="")
@@ -216,7 +226,7 @@ def set_(
 async def _set(md5s: list[str], cluster: bool, fields: dict[str, Any], json: bool) -> None:
     async with client() as connection:
         if cluster:
-            md5s = await _with_their_clusters(connection, md5s)
+            md5s = [md5 for each in await _clusters_of(connection, md5s) for md5 in each.normalized_md5s]
         rows = await connection.qualifications.set(md5s, **fields)
     if json:
         for row in rows:
@@ -229,13 +239,12 @@ async def _set(md5s: list[str], cluster: bool, fields: dict[str, Any], json: boo
         out.print(f"{len(md5s) - len(rows):,} of {len(md5s):,} texts are gone.")
 
 
-async def _with_their_clusters(connection: Client, md5s: list[str]) -> list[str]:
+async def _clusters_of(connection: Client, md5s: list[str]) -> list[QualificationCluster]:
     clusters = (await connection.qualifications.clusters()).clusters
     chosen = [each for each in clusters if not set(md5s).isdisjoint(each.normalized_md5s)]
-    together = [md5 for each in chosen for md5 in each.normalized_md5s]
-    if alone := set(md5s).difference(together):
+    if alone := set(md5s).difference(md5 for each in chosen for md5 in each.normalized_md5s):
         bad_input(f"MD5 {min(alone)}: is in no cluster of texts to qualify")
-    return together
+    return chosen
 
 
 def _value(option: str, name: str, known: dict[str, Any]) -> Any:

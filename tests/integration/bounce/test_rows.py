@@ -22,6 +22,7 @@ from tests.unit.bounce.rules import reply
 
 TO_QUALIFY = QualificationStatus.QUALIFICATION_STATUS_TO_QUALIFY
 KEEP = QualificationStatus.QUALIFICATION_STATUS_KEEP
+IGNORE = QualificationStatus.QUALIFICATION_STATUS_IGNORE
 STRANGE = "[rcpt unspecified mx1.odd.example] 550 flurble"
 DAY = 86_400
 
@@ -241,3 +242,20 @@ async def test_what_nobody_ever_answered_has_no_row(bounce: Replica) -> None:
         with pytest.raises(Problem) as caught:
             await asking
         assert caught.value.reason == "QUALIFICATION_UNKNOWN"
+
+
+async def test_a_cluster_keeps_rows_as_one_server_does(cluster_url: str, clock: ManualClock) -> None:
+    environ = {"EMTA_BOUNCE_LISTEN": "127.0.0.1:0", "EMTA_BOUNCE_REDIS_URL": cluster_url}
+    async with replica(environ, clock) as bounce:
+        # The Cluster is the whole session's: this text is nobody else's.
+        sample = "[rcpt unspecified mx1.odd.example] 550 flurble in a cluster"
+        meaning = await bounce.qualify(sample)
+        before = await bounce.counted(meaning.normalized_md5)
+        await bounce.answer(sample, sample)
+        row = await bounce.counted(meaning.normalized_md5, before.occurrences + 2)
+        await bounce.qualifications.set([row.normalized_md5], actor="anna", status=IGNORE)
+
+        assert row.first_text == "flurble in a cluster"
+        assert (await bounce.qualify(sample)).rule_id == f"row:{row.normalized_md5}"
+        found = [each.normalized_md5 async for each in bounce.qualifications.rows(IGNORE)]
+        assert found == [row.normalized_md5]

@@ -55,6 +55,16 @@ def test_the_rule_takes_what_the_row_was_made_of(sample: str) -> None:
     assert Qualifier(catalogue).answer(reply("550 5.9.9 gribble")).meaning.rule_id != meaning.rule_id
 
 
+def test_the_rule_of_a_cluster_takes_all_texts_that_are_like_it() -> None:
+    text = override(row_of("550 Sorry, anna is flurbled away", HARD), "550 Sorry, ... is flurbled ...")
+
+    assert text is not None
+    catalogue = parse(shipped_files(), [("ours.toml", text.encode())])
+    assert complaints(catalogue, catalogue.rules[: catalogue.overrides]) == []
+    for like in ("anna is flurbled away", "ben van dam is flurbled since long", "is flurbled now"):
+        assert Qualifier(catalogue).answer(reply(f"550 Sorry, {like}")).meaning.rule_id.startswith("ours.")
+
+
 def test_a_text_that_nobody_has_qualified_asks_for_its_meaning() -> None:
     text = override(row_of("550 flurble"))
 
