@@ -39,7 +39,8 @@ def row_table(rows: Iterable[QualificationRow]) -> Table:
     """Texts by themselves."""
     table = _table("Texts, the most costly first", "Status, meaning")
     for row in rows:
-        means = f"{_STATUS_WORDS[row.status]}\n{_meaning(row.in_force)}"
+        kind, reason = words.failure_type(row.in_force.type), words.reason(row.in_force.reason)
+        means = f"{_STATUS_WORDS[row.status]}:\n{kind}\n{reason}"
         said = _text_and_key(row.normalized_text, row.normalized_md5)
         table.add_row(*_figures(row), means, said, _sites(row.sites))
     return table
@@ -49,7 +50,7 @@ def _table(title: str, fourth: str) -> Table:
     table = Table(title=title, title_justify="left", show_lines=True)
     for name in ("Cost", "Seen", "Final"):
         table.add_column(name, justify="right", no_wrap=True)
-    table.add_column(fourth, max_width=16)
+    table.add_column(fourth)
     table.add_column("What was said, MD5", overflow="fold", ratio=1, min_width=32)
     table.add_column("Sites", overflow="fold")
     return table
