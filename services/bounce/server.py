@@ -43,36 +43,35 @@ class BounceService(bounce_service_pb2_grpc.BounceServiceServicer):
         qualifier = self._rules.qualifier
         # Joined responses with a result each are one response with all results: faster than building it.
         response = QualifyRepliesResponse.FromString(
-            b"".join([self._encoded_result(qualifier, item) for item in request.items])
+            b"".join([_encoded_result(qualifier, self._counting, item) for item in request.items])
         )
         response.rules_version = qualifier.version
         return response
 
-    def _encoded_result(self, qualifier: Qualifier, item: QualifyRepliesItem) -> bytes:
-        """Give the result as a response with this result only."""
-        if not item.HasField("reply"):
-            return _error(invalid("reply", "REPLY_MISSING", "reply is missing"))
-        reply = item.reply
-        code = reply.code
-        if code and not 200 <= code <= 599:
-            return _error(
-                invalid("reply.code", "REPLY_CODE_INVALID", f"reply.code {code} is not in 200..599")
-            )
-        traceparent = item.traceparent
-        if not traceparent:
-            answer = qualifier.answer(reply)
-            self._counting.count(answer, reply)
-            return answer.encoded
-        span = begin_span("bounce", "bounce.qualify", traceparent, kind=SpanKind.SERVER)
+
+def _encoded_result(qualifier: Qualifier, counting: Counting, item: QualifyRepliesItem) -> bytes:
+    """Give the result as a response with this result only."""
+    if not item.HasField("reply"):
+        return _error(invalid("reply", "REPLY_MISSING", "reply is missing"))
+    reply = item.reply
+    code = reply.code
+    if code and not 200 <= code <= 599:
+        return _error(invalid("reply.code", "REPLY_CODE_INVALID", f"reply.code {code} is not in 200..599"))
+    traceparent = item.traceparent
+    if not traceparent:
         answer = qualifier.answer(reply)
-        self._counting.count(answer, reply)
-        span.set(
-            emta__type=FailureType.Name(answer.meaning.type),
-            emta__bounce_code=BounceCode.Name(answer.meaning.bounce_code),
-            emta__rule=answer.meaning.rule_id,
-        )
-        span.end()
+        counting.count(answer, reply)
         return answer.encoded
+    span = begin_span("bounce", "bounce.qualify", traceparent, kind=SpanKind.SERVER)
+    answer = qualifier.answer(reply)
+    counting.count(answer, reply)
+    span.set(
+        emta__type=FailureType.Name(answer.meaning.type),
+        emta__bounce_code=BounceCode.Name(answer.meaning.bounce_code),
+        emta__rule=answer.meaning.rule_id,
+    )
+    span.end()
+    return answer.encoded
 
 
 def _error(problem: Problem) -> bytes:
