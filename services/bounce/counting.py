@@ -85,7 +85,9 @@ class Counting:
                 _log.warning("replies_not_counted", replies=lost)
 
     async def _keep_flushing(self) -> None:
-        while True:
+        task = asyncio.current_task()
+        # Python 3.11's wait_for, in the store client, can swallow a cancellation: so it is asked for, too.
+        while task is None or not task.cancelling():
             await self._clock.sleep_until(self._clock.now_ms() + _FLUSH_MS)
             await self._try_flush()
 

@@ -53,7 +53,9 @@ class LiveEdits:
 
     async def _follow(self, clock: Clock) -> None:
         away = False
-        while True:
+        task = asyncio.current_task()
+        # Python 3.11's wait_for, in the store client, can swallow a cancellation: so it is asked for, too.
+        while task is None or not task.cancelling():
             await clock.sleep_until(clock.now_ms() + _LOOK_MS)
             try:
                 await self.look()

@@ -66,9 +66,8 @@ class Replica:
 @asynccontextmanager
 async def replica(environ: dict[str, str], clock: ManualClock) -> AsyncIterator[Replica]:
     """Run one Bounce."""
-    settings = load_settings(BounceSettings, {"EMTA_BOUNCE_DRAIN_SECONDS": "2", **environ})
     async with (
-        running(settings, clock) as server,
+        running(load_settings(BounceSettings, environ), clock) as server,
         connect(server.address) as channel,
         Client(bounce=server.address) as client,
     ):
