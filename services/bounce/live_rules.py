@@ -56,9 +56,10 @@ class LiveRules:
 
     def use(self, edits: edit.Edits) -> None:
         """Have operators' words decide before the rules."""
-        self._edits = edits
-        # With the qualifier goes what it remembered of answers without them.
-        self.qualifier = Qualifier(self.qualifier.catalogue, edits)
+        if edits != self._edits:
+            self._edits = edits
+            # With the qualifier goes what it remembered of answers without them.
+            self.qualifier = Qualifier(self.qualifier.catalogue, edits)
 
     @asynccontextmanager
     async def following(self, clock: Clock) -> AsyncIterator[None]:
