@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import random
 from collections.abc import AsyncIterator
 from contextlib import suppress
 from typing import Any
@@ -12,6 +13,7 @@ from redis.asyncio import Redis
 
 from emta.bounce.v1.qualification_pb2 import BounceCode
 from emta.bounce.v1.qualifications_service_pb2 import QualificationStatus
+from emta.bounce.v1.smtp_reply_pb2 import SmtpReply
 from emta.problems import Problem
 from services.bounce import normalize
 from services.bounce.catalogue import load
@@ -234,6 +236,35 @@ async def test_hostile_texts_are_bounded_and_what_recurs_stays(
 def word(number: int) -> str:
     """A word of letters only, another for every number."""
     return "".join(chr(ord("g") + int(digit)) for digit in str(number)) + "qz"
+
+
+async def test_whatever_comes_has_a_row_that_can_be_read(bounce: Replica) -> None:
+    chance = random.Random(7)
+    odd = [*"\x00\x1f\x7f\\\"'{}[]<>|*#:.@ \n", "\ufffd", "\u202e", "用户", "😀", "-1", "nan", "550"]
+
+    def some(most: int) -> str:
+        return "".join(chance.choices(odd, k=chance.randrange(most)))
+
+    replies = [
+        SmtpReply(
+            code=chance.choice([0, 250, 421, 550, 599]),
+            enhanced_code=some(6),
+            text=some(80),
+            mx_host=some(10),
+            recipient_domain=some(10),
+            phase=chance.randrange(20),
+            failure=chance.randrange(20),
+        )
+        for _ in range(900)
+    ]
+    answered = await bounce.answer(*replies, STRANGE)
+    await bounce.counted(md5("550 flurble"))
+
+    rows = {row.normalized_md5: row async for row in bounce.qualifications.rows()}
+    for result in answered.results:
+        row = rows[result.qualification.normalized_md5]
+        assert row.normalized_text == result.qualification.normalized_text
+    assert (await bounce.qualifications.clusters()).clusters
 
 
 async def test_what_went_long_ago_makes_room_for_what_is_new(
