@@ -2,12 +2,12 @@
 
     b+TOKEN@bounces.shop.example
 
-The token holds tenant, delivery, message and epoch themselves, and a tag that only who has the key can make:
-nothing is stored for it, and nobody else can report a message as bounced. Decision 0015 has the reasons.
+The token holds tenant, delivery, message and epoch themselves, and a tag that only who has the key can
+make: nothing is stored for it, and nobody else can report a message as bounced (decision 0015).
 
-A token is a character that says in which form the names follow, then octets in base 32 (RFC 4648 section 6, in
-lower case: some receivers fold it): the names, and the first octets of their HMAC-SHA-256. The tag has ten
-octets, or what a local part of 64 octets (RFC 5321 section 4.5.3.1.1) leaves of them, six at least.
+A token is a character that says in which form the names follow, then octets in base 32 (RFC 4648 section
+6, in lower case: some receivers fold it): the names, and the first octets of their HMAC-SHA-256. The tag
+has ten octets, or what a local part of 64 octets (RFC 5321 section 4.5.3.1.1) leaves, six at least.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-# As an address extension (RFC 5233): a mailbox "b", or the whole domain, gets all of them; and greylists that
+# An address extension (RFC 5233): a mailbox "b", or the whole domain, gets all of them; and greylists that
 # leave extensions out of account know the sender again.
 _PREFIX = "b+"
 # Address rewriters (SRS, BATV) put things before and after it.
@@ -37,7 +37,7 @@ _SHORTEST_KEY = 32
 _NUMBER, _UUID, _TEXT = range(3)
 _IS_NUMBER = re.compile(r"[1-9][0-9]{0,37}", re.ASCII)
 _IS_UUID = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}", re.ASCII)
-# Tenant "default" and epoch 1; the same and epoch 2; any other tenant or epoch, written before the identifiers.
+# Tenant "default" and epoch 1; the same and epoch 2; others, written before the identifiers.
 _FIRST, _SECOND, _OTHER = range(3)
 _DEFAULT_TENANT = "default"
 

@@ -1,19 +1,22 @@
 -- Takes decided outcomes into the ledger, each all or nothing.
 --
 -- KEYS[1]  key prefix of the tenant: every key of it lies in the same slot
--- ARGV     now_ms, seconds to remember an unsequenced outcome, seconds to keep the index of failures,
---          then for every outcome:
+-- ARGV     now_ms, seconds to remember an unsequenced outcome, seconds to keep the index of failures, and
+--          that of accepted messages, then for every outcome:
 --          delivery, message, expected version of the row ("": none, "@": changed by this call),
 --          sequence, row, event, key of an unsequenced outcome ("": sequenced),
 --          n, n counters (name, change), domain, m, m counters of the domain (name, change),
---          hour in which it made the message fail ("": it did not), what the index of failures keeps
+--          hour in which it made the message fail ("": it did not), what the index of failures keeps,
+--          k, k entries of the index of accepted messages (bucket, digest)
 -- Returns for every outcome its position, 0 when the row has changed meanwhile, or -1 for a duplicate.
 
 local prefix = KEYS[1]
-local now, remember, keep_failed = ARGV[1], ARGV[2], ARGV[3]
-local at, results, touched = 4, {}, {}
+local now, remember, keep_failed, keep_found = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
+local at, results, touched = 5, {}, {}
 -- What an entry of a stream holds at most: Lua's stack bounds a call's arguments.
 local ENTRY = 250
+-- What an entry of a hash holds at most before Valkey keeps it in a larger form (hash-max-listpack-value).
+local SMALL = 64
 
 local position = tonumber(redis.call("GET", prefix .. "position") or 0)
 local deliveries = {}
@@ -46,6 +49,22 @@ local function add_counters(sums, first, count, label)
     end
 end
 
+-- Nearly always a digest is there once a day, and its position is kept as an integer: half the room.
+local function add_found(bucket, digest)
+    local key = prefix .. "found:" .. bucket
+    if redis.call("HSETNX", key, digest, position) == 1 then
+        if redis.call("TTL", key) < 0 then
+            redis.call("EXPIRE", key, keep_found)
+        end
+        return
+    end
+    local positions = redis.call("HGET", key, digest) .. " " .. position
+    if #positions > SMALL then
+        positions = string.match(positions, " (.+)")
+    end
+    redis.call("HSET", key, digest, positions)
+end
+
 while at <= #ARGV do
     local name, message, expected, sequence = ARGV[at], ARGV[at + 1], ARGV[at + 2], ARGV[at + 3]
     local entry, event, unsequenced = ARGV[at + 4], ARGV[at + 5], ARGV[at + 6]
@@ -54,6 +73,8 @@ while at <= #ARGV do
     local domain_count = tonumber(ARGV[domain_at + 1])
     local failed_at = domain_at + 2 + 2 * domain_count
     local hour = ARGV[failed_at]
+    local found_at = failed_at + 3
+    local found_end = found_at + 2 * tonumber(ARGV[failed_at + 2])
 
     local row = prefix .. "row:" .. name .. "\0" .. message
     local seen = prefix .. "seen:" .. unsequenced
@@ -92,10 +113,13 @@ while at <= #ARGV do
             of_hour[#of_hour + 1] = ARGV[failed_at + 1]
             failed[hour] = of_hour
         end
+        for here = found_at, found_end - 1, 2 do
+            add_found(ARGV[here], ARGV[here + 1])
+        end
         touched[row] = true
         results[#results + 1] = position
     end
-    at = failed_at + 2
+    at = found_end
 end
 
 if #events > 0 then

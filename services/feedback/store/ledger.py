@@ -13,6 +13,8 @@ feedback:{t:<tenant>}:domains:<d>        hash: counters by recipient domain
 feedback:{t:<tenant>}:replicated         written behind what replicas must have
 feedback:{t:<tenant>}:failed:<hour>      stream: the messages that failed in an hour of Unix time, named by
                                          the position, "<domain> <epoch> <delivery> <message>"; ids likewise
+feedback:{t:<tenant>}:found:<day>:<bucket>      hash: digest of a Message-ID or recipient -> positions of
+                                         acceptance of the last messages that have it, of a day of Unix time
 feedback:{t:<tenant>}:seen:<producer>NUL<key>   unsequenced outcomes, remembered for eight days
 """
 
@@ -28,6 +30,7 @@ from emta.feedback.v1.delivery_pb2 import Delivery, DeliveryState
 from emta.feedback.v1.log_pb2 import LogEntry, LogEvent
 from services.chassis.settings import NO_ACKS, Acks
 from services.chassis.store import Script, Value, replicated
+from services.feedback.finding import DAY_MS, DAYS
 from services.feedback.kpis import to_deliver
 
 # Longer than an outcome may be late: validity 3.5 days, or 7 days for an asynchronous bounce.
@@ -35,6 +38,11 @@ _REMEMBER_SECONDS = 8 * 86_400
 # For how long failures are found by their time. The longest provider's error known (Italia Online, January
 # 2023) went on for five days, and a status page told within one more.
 _KEEP_FAILED_SECONDS = 14 * 86_400
+# A day's index holds what comes until its end.
+_KEEP_FOUND_SECONDS = (DAYS + 1) * 86_400
+# The first octets of a digest say in which of 65,536 hashes of its day it lies: at ten million messages a day
+# 300 in each, below the 512 up to which Valkey keeps hashes without pointers.
+_BUCKET_OCTETS = 2
 HOUR_MS = 3_600_000
 CHANGED_BY_THIS_CALL = "@"
 # Entries of a stream read at once; each holds up to 250 events.
@@ -67,6 +75,7 @@ class Change:
     domain: str
     domain_counters: dict[str, int]
     failed_ms: int | None = None  # when the message failed, if this made it fail
+    found_by: Sequence[bytes] = ()  # digests that the message will be found by, if this is its first
 
 
 @dataclass(frozen=True)
@@ -97,7 +106,7 @@ class Ledger:
 
     async def commit(self, changes: Iterable[Change], now_ms: int) -> list[int]:
         """Commit; gives per change its position, 0 when its row has changed, -1 for a duplicate."""
-        args: list[Value] = [now_ms, _REMEMBER_SECONDS, _KEEP_FAILED_SECONDS]
+        args: list[Value] = [now_ms, _REMEMBER_SECONDS, _KEEP_FAILED_SECONDS, _KEEP_FOUND_SECONDS]
         for change in changes:
             entry = change.entry
             args += [entry.delivery_id, entry.message_id, change.expected, change.sequence]
@@ -106,6 +115,7 @@ class Ledger:
             args.append(change.domain)
             args += _flat(change.domain_counters)
             args += _indexed(change)
+            args += _findable(change)
         return list(await _commit(self._store, [self._prefix], args, self._acks))
 
     async def replicated(self) -> None:
@@ -209,6 +219,28 @@ class Ledger:
                     found.append(FailedMessage(int(position), domain, int(epoch), delivery, message))
         return found
 
+    async def found(self, places: Sequence[tuple[int, bytes]]) -> list[list[int]]:
+        """Give the positions of the messages that have a digest (finding.py) in a day of Unix time."""
+        async with self._store.pipeline(transaction=False) as pipeline:
+            for day, digest in places:
+                pipeline.hget(f"{self._prefix}found:{_bucket(day, digest)}", _rest(digest))
+            values: Any = await pipeline.execute()
+        return [[int(position) for position in (value or b"").split()] for value in values]
+
+    async def names_at(self, positions: Sequence[int]) -> list[tuple[str, str]]:
+        """Give the (delivery, message) pairs of the events at some positions."""
+        async with self._store.pipeline(transaction=False) as pipeline:
+            for position in positions:
+                pipeline.xrange(self._prefix + "ledger", f"{position}-0", "+", 1)
+            answers: Any = await pipeline.execute()
+        names = []
+        for position, ((_, fields),) in zip(positions, answers, strict=True):
+            beginning = b"%d " % position
+            event = next(event for name, event in fields.items() if name.startswith(beginning))
+            outcome = LogEvent.FromString(event).outcome
+            names.append((outcome.delivery_id, outcome.message_id))
+        return names
+
     def _row(self, delivery: str, message: str) -> str:
         return f"{self._prefix}row:{delivery}\0{message}"
 
@@ -240,6 +272,23 @@ def _indexed(change: Change) -> list[Value]:
     entry = change.entry
     value = f"{change.domain} {entry.epoch} {entry.delivery_id} {entry.message_id}"
     return [change.failed_ms // HOUR_MS, value]
+
+
+def _findable(change: Change) -> list[Value]:
+    """Give what is added to the index of accepted messages, with its count."""
+    day = change.entry.accept_time.ToMilliseconds() // DAY_MS
+    entries: list[Value] = [len(change.found_by)]
+    for digest in change.found_by:
+        entries += [_bucket(day, digest), _rest(digest)]
+    return entries
+
+
+def _bucket(day: int, digest: bytes) -> str:
+    return f"{day}:{digest[:_BUCKET_OCTETS].hex()}"
+
+
+def _rest(digest: bytes) -> bytes:
+    return digest[_BUCKET_OCTETS:]
 
 
 def _flat(counters: dict[str, int]) -> list[Any]:
