@@ -23,6 +23,7 @@ _TEXT_OCTETS = 64 * 1024
 _FIELD = re.compile(r"([!-9;-~]{1,80})[ \t]*:[ \t]*(.*)")
 _FOLD = re.compile(r"\n[ \t]+")
 _PARAMETER = re.compile(r';[ \t]*([\w-]{1,40})\*?[ \t]*=[ \t]*(?:"([^"]*)"?|([^\s;"]*))')
+_DASHED = re.compile(rb"^--([!-~]{1,70})$", re.MULTILINE)
 
 
 class LimitError(ValueError):
@@ -108,15 +109,15 @@ def _parts(fields: Fields, body: bytes) -> Iterator[Part]:
     count = 0
     while waiting:
         fields, body, kind, depth = waiting.pop()
-        boundary = fields.parameter("content-type", "boundary") if kind.startswith("multipart/") else ""
+        boundary = _boundary(fields, body) if kind.startswith("multipart/") else b""
         if not boundary:
-            yield Part(fields, body, kind)
+            yield Part(fields, body, "text/plain" if kind.startswith("multipart/") else kind)
             continue
         if depth > MAX_DEPTH:
             raise LimitError(f"parts nested over {MAX_DEPTH} deep")
         default = "message/rfc822" if kind == "multipart/digest" else "text/plain"
         children = []
-        for piece in _pieces(body, boundary.encode(errors="replace")):
+        for piece in _pieces(body, boundary):
             count += 1
             if count > MAX_PARTS:
                 raise LimitError(f"more than {MAX_PARTS} parts")
@@ -125,6 +126,14 @@ def _parts(fields: Fields, body: bytes) -> Iterator[Part]:
         if not children:
             yield Part(fields, body, "text/plain")
         waiting.extend(reversed(children))
+
+
+def _boundary(fields: Fields, body: bytes) -> bytes:
+    """Give a multipart's boundary; where its header lost it, the first line that looks like one."""
+    if named := fields.parameter("content-type", "boundary"):
+        return named.encode(errors="replace")
+    found = _DASHED.search(body)
+    return found[1] if found else b""
 
 
 def _pieces(body: bytes, boundary: bytes) -> Iterator[bytes]:
