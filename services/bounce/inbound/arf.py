@@ -9,6 +9,7 @@ from __future__ import annotations
 from services.bounce.inbound.address import first_in, is_address
 from services.bounce.inbound.entity import Entity, Fields
 from services.bounce.inbound.mail import MailKind, Recipient
+from services.bounce.inbound.words import words
 
 _TYPE = "message/feedback-report"
 # Reports about a message, not wishes of its recipient (RFC 6591, RFC 7489; RFC 6430; RFC 5965 section 7.3).
@@ -23,8 +24,8 @@ _RETURNED = (
     "x-original-to",
     "delivered-to",
 )
-_SUBJECTS = ("complaint about message from", "abuse report", "email feedback report", "spam report")
-_SENDERS = ("staff@", "feedbackloop@", "fbl@", "complaints@", "scomp@", "abuse@", "feedback@")
+_SUBJECTS = words("subject", "complaint")
+_SENDERS = words("sender", "complaints")
 
 
 def report_in(mail: Entity) -> Fields | None:
@@ -33,11 +34,9 @@ def report_in(mail: Entity) -> Fields | None:
     return Fields(part.text.strip("\n")) if part else None
 
 
-def looks_like_complaint(mail: Entity, returned: Fields | None) -> bool:
-    """Whether it is a complaint without a machine-readable part, as Hotmail's: a message and who sends it."""
-    subject = mail.fields.words("subject").lower()
-    sender = first_in(mail.fields.get("from")).lower()
-    return returned is not None and subject.startswith(_SUBJECTS) and sender.startswith(_SENDERS)
+def is_complaint(subject: str, sender: str) -> bool:
+    """Whether a mail that returns a message is a complaint without a machine-readable part (Hotmail)."""
+    return _SUBJECTS.search(subject) is not None and _SENDERS.search(sender) is not None
 
 
 def kind_of(report: Fields) -> tuple[MailKind, str]:

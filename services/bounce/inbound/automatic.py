@@ -4,26 +4,13 @@ from __future__ import annotations
 
 from services.bounce.inbound.entity import Entity, Fields
 from services.bounce.inbound.mail import MailKind
+from services.bounce.inbound.words import words
 
-# How subjects of automatic answers begin, in the words of the programs that send them.
-_SUBJECTS = (
-    "automatic reply", "auto-reply", "auto reply", "autoreply", "auto response", "auto-response",
-    "autoresponse", "autorespon", "automated reply", "automated response", "automatic response", "auto:",
-    "out of office", "out of the office", "out-of-office", "ooo:", "vacation", "on vacation", "away from",
-    "away until", "i am away", "i'm away", "on leave", "away:", "holiday",
-    "automatische antwort", "automatische beantwortung", "abwesenheit", "autom. antwort", "abwesend", "urlaub",
-    "réponse automatique", "reponse automatique", "absence du bureau", "absent", "message d'absence",
-    "respuesta automática", "respuesta automatica", "fuera de la oficina", "fuera de oficina", "autorespuesta",
-    "risposta automatica", "fuori sede", "fuori ufficio", "assente",
-    "resposta automática", "resposta automatica", "fora do escritório", "ausência",
-    "automatisch antwoord", "afwezig", "niet aanwezig",
-    "autosvar", "automatiskt svar", "automatisk svar", "frånvaro", "fraværende", "automaattinen vastaus", "poissa",
-    "automatyczna odpowiedź", "odpowiedź automatyczna", "nieobecność", "automatická odpověď", "automatické odpovědi",
-    "automatikus válasz", "răspuns automat", "otomatik yanıt", "автоматический ответ", "автоответ", "автоматична відповідь",
-    "自動応答", "自動返信", "不在", "自动答复", "自动回复", "自動回覆", "자동 회신", "부재중",
-)  # fmt: skip
+_SUBJECTS = words("subject", "automatic")
+_SUBJECTS_OF_CHALLENGES = words("subject", "challenge")
+_WAITS, _PROVES = words("challenge", "waits"), words("challenge", "proves")
 _ANSWERS_TO = ("re:", "aw:", "sv:", "odp:", "res:", "antw:", "réf:", "tr:")
-# Fields that responders add: autoresponders of hosting panels, of Exchange, of Zimbra, cPanel and others.
+# What responders add beside RFC 3834's field: hosting panels, Exchange, Zimbra, cPanel and others.
 _FIELDS = (
     "x-autoreply",
     "x-autorespond",
@@ -34,51 +21,32 @@ _FIELDS = (
 )
 _PRECEDENCE = {"auto_reply", "auto-reply", "autoreply"}
 _CHALLENGE_FIELDS = ("x-tmda-fingerprint", "x-boxtrapper", "x-spamarrest", "x-uol-sms", "x-challenge")
-# A challenge says that a message waits, and what a person should do about it.
-_WAITS = (
-    "has not been delivered yet", "has not yet been delivered", "is being held", "has been held", "is held",
-    "has been quarantined", "awaiting", "is waiting", "before your message", "before delivering", "to be delivered",
-    "on hold", "pending", "ainda não foi entregue", "en attente", "zurückgehalten",
-)  # fmt: skip
-_PROVE = (
-    "please confirm", "confirm your", "confirm that you", "confirmation", "verify that you", "verify your",
-    "verification", "prove that you", "prove you", "are a real person", "are human", "a human", "not a robot",
-    "click the link", "click on the link", "click here", "simply reply", "reply to this message", "captcha",
-    "confirmar", "confirmer", "bestätigen",
-)  # fmt: skip
-_SUBJECTS_OF_CHALLENGES = (
-    "please confirm", "confirm your message", "confirmation required", "verify", "sender verification",
-    "your email requires verification", "your mail to", "challenge", "authorization required", "sender address verification",
-    "message held", "action required", "please verify", "spam arrest", "antispam uol",
-)  # fmt: skip
 _LOOKED_AT = 4_000
 
 
 def automatic_kind(mail: Entity, lines: list[str]) -> MailKind | None:
     """Say whether a mail is a challenge or another automatic answer; None: neither."""
-    if _is_challenge(mail, lines):
-        return MailKind.CHALLENGE
-    return MailKind.AUTO_REPLY if _is_automatic(mail.fields) else None
-
-
-def _is_automatic(fields: Fields) -> bool:
-    submitted = fields.get("auto-submitted").partition(";")[0].strip().lower()
-    if submitted.startswith("auto-replied") or any(name in fields for name in _FIELDS):
-        return True
-    if fields.get("precedence").strip().lower() in _PRECEDENCE:
-        return True
-    return _without_prefix(fields.words("subject")).startswith(_SUBJECTS)
-
-
-def _is_challenge(mail: Entity, lines: list[str]) -> bool:
+    subject = _without_prefix(mail.fields.words("subject"))
+    automatic = _is_automatic(mail.fields, subject)
     if any(name in mail.fields for name in _CHALLENGE_FIELDS):
-        return True
-    text = "\n".join(lines)[:_LOOKED_AT].lower()
-    if not (any(each in text for each in _WAITS) and any(each in text for each in _PROVE)):
-        return False
-    return _without_prefix(mail.fields.words("subject")).startswith(
-        _SUBJECTS_OF_CHALLENGES
-    ) or _is_automatic(mail.fields)
+        return MailKind.CHALLENGE
+    text = "\n".join(lines)[:_LOOKED_AT]
+    if (
+        (automatic or _SUBJECTS_OF_CHALLENGES.search(subject))
+        and _WAITS.search(text)
+        and _PROVES.search(text)
+    ):
+        return MailKind.CHALLENGE
+    return MailKind.AUTO_REPLY if automatic else None
+
+
+def _is_automatic(fields: Fields, subject: str) -> bool:
+    return (
+        fields.get("auto-submitted").strip().lower().startswith("auto-replied")
+        or any(name in fields for name in _FIELDS)
+        or fields.get("precedence").strip().lower() in _PRECEDENCE
+        or _SUBJECTS.search(subject) is not None
+    )
 
 
 def _without_prefix(subject: str) -> str:

@@ -59,7 +59,7 @@ def recipient_of(
     original_address: str = "",
     remote_mta: str = "",
 ) -> Recipient:
-    """Make a recipient of what was said about it. A status of no detail gives way to the one that was said."""
+    """Make a recipient of what was said. A status of no detail gives way to one that was said."""
     text, code, quoted = without_codes(said)
     if not status or (status.endswith(".0.0") and quoted.startswith(status[0])):
         status = quoted or status

@@ -16,6 +16,7 @@ from services.bounce.inbound.address import in_text
 from services.bounce.inbound.entity import Entity, Fields
 from services.bounce.inbound.mail import Action, Recipient
 from services.bounce.inbound.smtp_words import host_in, reply_in, status_in
+from services.bounce.inbound.words import words
 
 _LONGEST_TEXT = 1_024
 _MAX_RECIPIENTS = 100
@@ -64,15 +65,7 @@ _ROLES = {
     "webmaster",
     "noreply",
 }
-_DELAYED = re.compile(
-    r"\bwill (?:be )?(?:re-?tr|keep|continue|try|attempt)|still (?:being )?(?:tr(?:y|ied)|attempt)|\bdelayed\b"
-    r"|not yet been delivered|warning.{0,40}(?:could not|still|delay)|no action is required"
-    r"|(?:do|need) not (?:need to )?resend|noch nicht zugestellt|sera retent|se seguirá intentando",
-    re.IGNORECASE,
-)
-_OVER = re.compile(
-    r"giv(?:en|ing) up|permanent|will not be|no longer|not going to try|failed", re.IGNORECASE
-)
+_GOES_ON, _OVER = words("delay", "goes_on"), words("delay", "over")
 
 
 def recipients(mail: Entity, lines: list[str], own: list[str], original: Fields) -> list[Recipient]:
@@ -197,4 +190,4 @@ def _all_of(lines: list[str]) -> str:
 
 def _is_delayed(mail: Entity, lines: list[str]) -> bool:
     text = "\n".join([mail.fields.words("subject")[:500], *lines[:60]])
-    return bool(_DELAYED.search(text)) and not _OVER.search(text)
+    return _GOES_ON.search(text) is not None and _OVER.search(text) is None

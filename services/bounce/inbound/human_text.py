@@ -21,8 +21,8 @@ _USUAL = {"from", "to", "date", "subject", "message-id", "mime-version", "conten
 _DECORATION = " \t-=*#|_"
 # "--- Below this line is a copy of the message.", "Original message follows."
 _ANNOUNCES = re.compile(
-    r"^\W{0,80}(?:\w+\W{1,5}){0,6}(?:(?:original|returned|bounced|copy of|header of|unsent) .{0,40}(?:message|mail|headers?)"
-    r"|(?:message|mail|headers?) (?:text )?follows?)",
+    r"^\W{0,80}(?:\w+\W{1,5}){0,6}(?:(?:message|mail|headers?) (?:text )?follows?"
+    r"|(?:original|returned|bounced|copy of|header of|unsent) .{0,40}(?:message|mail|headers?))",
     re.IGNORECASE,
 )
 _TAG = re.compile(r"<[^<>]*>")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import replace
 from datetime import datetime
 from email.utils import parsedate_to_datetime
@@ -16,23 +15,12 @@ from services.bounce.inbound.mail import InboundMail, MailKind, Original, Recipi
 from services.bounce.inbound.notification import notification_in
 from services.bounce.inbound.request import request_in
 from services.bounce.inbound.smtp_words import reply_in
+from services.bounce.inbound.words import words
 
 # Where mail systems write the envelope's recipient, the most faithful first.
 _ARRIVED = ("delivered-to", "x-original-to", "envelope-to", "x-envelope-to", "x-delivered-to", "to")
-# Programs that report have no person's name.
-_DAEMON = re.compile(
-    r"(?:mailer-?daemon|mail-?daemon|post-?_?master|mailadmin|mail\.?delivery|mmsc|sysadmin|system\W{0,2}administrator"
-    r"|administrator|mail[ -]delivery|delivery[ -]subsystem|bounce|mail[ -]system|majordomo)",
-    re.IGNORECASE,
-)
-_BOUNCED = re.compile(
-    r"undeliver|returned mail|mail(?:er)? (?:delivery )?fail|delivery (?:status|fail|notif|report|problem|error|has failed|incomplete)"
-    r"|failure notice|(?:fail(?:ed|ure)|permanent|failed|error).{0,20}deliver|could not (?:be )?(?:deliver|send)|not deliver|non[- ]?deliver"
-    r"|can ?not deliver|unable to deliver|returning (?:message|mail)|mail (?:system )?error|rejected|bounced?\b|message (?:delivery )?fail"
-    r"|unzustellbar|nicht zugestellt|non remis|échec|no se (?:ha )?(?:pudo|podido)|devuelto|mancat[ao] (?:consegna|recapito)"
-    r"|niet (?:worden )?(?:be|af)geleverd|onbestelbaar|не доставлено|недоставлен|配信不能|配信できません|送信できません|エラー|退信|无法投递|error sending|loop alert",
-    re.IGNORECASE,
-)
+_DAEMON = words("sender", "daemon")
+_BOUNCED = words("subject", "bounce")
 
 
 def read(raw: bytes) -> InboundMail:
@@ -102,15 +90,17 @@ def _completed(recipient: Recipient, text: HumanText, *, alone: bool) -> Recipie
 
 def _complaint(mail: Entity, returned: Fields | None, known: InboundMail) -> InboundMail | None:
     report = arf.report_in(mail)
-    if report is None and not arf.looks_like_complaint(mail, returned):
-        return None
-    kind, feedback = arf.kind_of(report or Fields(""))
+    if report is None:
+        if returned is None or not arf.is_complaint(known.subject, known.sender):
+            return None
+        report = Fields("")
+    kind, feedback = arf.kind_of(report)
     return replace(
         known,
         kind=kind,
         feedback_type=feedback,
-        recipients=tuple(arf.recipients(report or Fields(""), returned)),
-        arrival_date=_date((report or Fields("")).get("arrival-date", "received-date")),
+        recipients=tuple(arf.recipients(report, returned)),
+        arrival_date=_date(report.get("arrival-date", "received-date")),
     )
 
 
@@ -134,7 +124,7 @@ def _is_bounce(mail: Entity, text: HumanText, known: InboundMail) -> bool:
         return True
     if fields.parameter("content-type", "report-type").lower() == "delivery-status":
         return True
-    failed = bool(_BOUNCED.search(known.subject[:300]))
+    failed = _BOUNCED.search(known.subject[:300]) is not None
     if _DAEMON.search(fields.words("from")[:300]):
         return failed or fields.get("return-path") == "<>" or reply_in(text.lines[:100]) is not None
     if automatic_kind(mail, text.lines):

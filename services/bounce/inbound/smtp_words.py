@@ -20,9 +20,10 @@ _QUOTED_STATUS = re.compile(
     rf"(?:#|\b(?:status|(?:dsn |status |error[_ ])?code)\W{{1,3}}|\(|\[|^\s*)({_STATUS})\b",
     re.IGNORECASE | re.ASCII,
 )
+_NAME = r"[\w-]{1,63}(?:\.[\w-]{1,63}){1,10}"
 _HOST = re.compile(
-    r"(?:\b(?:host|talking to|server|by domain|from|reached)\s{1,4}[<'\"(]?(?P<named>[\w-]{1,63}(?:\.[\w-]{1,63}){1,10})"
-    r"|(?<![\w.@-])(?P<beside>[\w-]{1,63}(?:\.[\w-]{1,63}){1,10})\.?\s?[\[(]\d)",
+    rf"(?:\b(?:host|talking to|server|by domain|from|reached)\s{{1,4}}[<'\"(]?(?P<named>{_NAME})"
+    rf"|(?<![\w.@-])(?P<beside>{_NAME})\.?\s?[\[(]\d)",
     re.IGNORECASE | re.ASCII,
 )
 
