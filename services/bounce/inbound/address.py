@@ -5,7 +5,11 @@ from __future__ import annotations
 import re
 
 # Whole runs, looked into afterwards: a pattern that asks for an "@" within is quadratic where none is.
-_RUN = re.compile(r"""[^\s<>()\[\]"'`,;:|]{3,320}""")
+# Full-width punctuation and brackets end one too.
+_RUN = re.compile(r"""[^\s<>()\[\]"'`,;:|\u3000-\u303f\uff00-\uff0f\uff1a-\uff1e]{3,320}""")
+# Chinese, Japanese and Korean have no space between words and an address.
+_WORDS = "\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af"
+_AROUND = re.compile(rf"^[{_WORDS}]+(?=[!-~])|(?<=[!-~])[{_WORDS}]+$")
 _DOMAIN = re.compile(r"[\w-]+(?:\.[\w-]+)*")
 _LOCAL = re.compile(r"[^\s<>\x00-\x1f\x7f@]{1,64}|\"[^\"\x00-\x1f\x7f]{0,62}\"")
 _TYPED = re.compile(r"(?:rfc822|smtp|utf-8|mailto|x400|unknown|local|addr-type)[;:]\s*", re.IGNORECASE)
@@ -23,7 +27,8 @@ def in_text(text: str) -> list[str]:
     """Give all addresses amid words, each once, in their order."""
     if "@" not in text:
         return []
-    found = dict.fromkeys(run.strip(".*=!?") for run in _RUN.findall(text) if "@" in run)
+    runs = (run if run.isascii() else _AROUND.sub("", run) for run in _RUN.findall(text) if "@" in run)
+    found = dict.fromkeys(run.strip(".*=!?") for run in runs)
     return [each for each in found if is_address(each)]
 
 

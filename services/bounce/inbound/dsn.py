@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from services.bounce.inbound.address import first_in
-from services.bounce.inbound.entity import Entity, Fields, Part
+from services.bounce.inbound.entity import Fields
 from services.bounce.inbound.mail import Action, Recipient
+from services.bounce.reply_codes import without_codes
 
 TYPES = {"message/delivery-status", "message/global-delivery-status"}
 # Ours have one recipient each; a mailing list's report may have some.
@@ -15,29 +16,24 @@ MAX_RECIPIENTS = 100
 LONGEST_TEXT = 1_024
 
 _STATUS = re.compile(r"(?<![\d.])[245]\.\d{1,3}\.\d{1,3}(?![\d.])")
-_CODE = re.compile(r"(?<![\d.])[2-5]\d\d(?![\d.])")
 _ACTIONS = {str(action): action for action in Action} | {
     "delivery": Action.DELIVERED,
     "fail": Action.FAILED,
 }
 
 
-def status_parts(mail: Entity) -> list[Part]:
-    """Give the parts of a mail that are delivery statuses."""
-    return [part for part in mail.parts if part.type in TYPES]
-
-
-def recipients(parts: list[Part]) -> Iterator[Recipient]:
+def recipients(statuses: Iterable[str]) -> Iterator[Recipient]:
     """Read what delivery statuses say about each recipient."""
-    for part in parts:
-        for block in _blocks(part.text):
+    for status in statuses:
+        for block in _blocks(status):
             if "final-recipient" in block or "original-recipient" in block or "x-actual-recipient" in block:
                 yield _recipient(block)
 
 
-def about_message(parts: list[Part]) -> Fields:
+def about_message(statuses: Iterable[str]) -> Fields:
     """Read what delivery statuses say about the message as a whole (section 2.2)."""
-    return next((block for part in parts for block in _blocks(part.text)), Fields(""))
+    blocks = (block for status in statuses for block in _blocks(status))
+    return next((block for block in blocks if "reporting-mta" in block), Fields(""))
 
 
 def _blocks(text: str) -> Iterator[Fields]:
@@ -54,19 +50,40 @@ def _blocks(text: str) -> Iterator[Fields]:
             has_recipient = has_recipient or starts
 
 
+def recipient_of(
+    address: str,
+    said: str,
+    action: Action | None,
+    *,
+    status: str = "",
+    original_address: str = "",
+    remote_mta: str = "",
+) -> Recipient:
+    """Make a recipient of what was said. A status of no detail gives way to one that was said."""
+    text, code, quoted = without_codes(said)
+    if not status or (status.endswith(".0.0") and quoted.startswith(status[0])):
+        status = quoted or status
+    return Recipient(
+        address=address,
+        action=action,
+        original_address=original_address,
+        status=status,
+        reply_code=code,
+        text=text[:LONGEST_TEXT],
+        remote_mta=remote_mta,
+    )
+
+
 def _recipient(block: Fields) -> Recipient:
     final = first_in(block.get("final-recipient"))
     original = first_in(block.get("original-recipient"))
     status = _STATUS.search(block.get("status"))
-    diagnostic = _without_type(block.get("diagnostic-code"))
-    code = _CODE.match(diagnostic)
-    return Recipient(
-        address=final or first_in(block.get("x-actual-recipient")) or original,
-        action=_ACTIONS.get(block.get("action").partition(" ")[0].strip("<>;").lower()),
-        original_address=original,
+    return recipient_of(
+        final or first_in(block.get("x-actual-recipient")) or original,
+        _without_type(block.get("diagnostic-code")),
+        _ACTIONS.get(block.get("action").partition(" ")[0].strip("<>;").lower()),
         status=status[0] if status else "",
-        reply_code=int(code[0]) if code else 0,
-        text=diagnostic[:LONGEST_TEXT],
+        original_address=original,
         remote_mta=host(block.get("remote-mta")),
     )
 

@@ -20,9 +20,13 @@ MAX_HEADER_OCTETS = 64 * 1024
 # What a report says stands at its start; what follows is the message itself.
 _TEXT_OCTETS = 64 * 1024
 
+_MAX_BOUNDARY = 200  # RFC 2046 section 5.1.1 has 70
+
 _FIELD = re.compile(r"([!-9;-~]{1,80})[ \t]*:[ \t]*(.*)")
+_FIRST_FIELD = re.compile(rb"[!-9;-~]{1,80}[ \t]*:")
 _FOLD = re.compile(r"\n[ \t]+")
 _PARAMETER = re.compile(r';[ \t]*([\w-]{1,40})\*?[ \t]*=[ \t]*(?:"([^"]*)"?|([^\s;"]*))')
+_DASHED = re.compile(rb"^--([!-~]{1,70})$", re.MULTILINE)
 
 
 class LimitError(ValueError):
@@ -105,54 +109,61 @@ def media_type(fields: Fields, default: str = "text/plain") -> str:
 def _parts(fields: Fields, body: bytes) -> Iterator[Part]:
     """Walk through all parts in their order."""
     waiting = [(fields, body, media_type(fields), 1)]
-    count = 0
+    count = header_octets = 0
     while waiting:
         fields, body, kind, depth = waiting.pop()
-        boundary = fields.parameter("content-type", "boundary") if kind.startswith("multipart/") else ""
+        boundary = _boundary(fields, body) if kind.startswith("multipart/") else b""
         if not boundary:
-            yield Part(fields, body, kind)
+            yield Part(fields, body, "text/plain" if kind.startswith("multipart/") else kind)
             continue
         if depth > MAX_DEPTH:
             raise LimitError(f"parts nested over {MAX_DEPTH} deep")
         default = "message/rfc822" if kind == "multipart/digest" else "text/plain"
         children = []
-        for piece in _pieces(body, boundary.encode(errors="replace")):
+        for piece in _pieces(body, boundary):
             count += 1
             if count > MAX_PARTS:
                 raise LimitError(f"more than {MAX_PARTS} parts")
             inner, content = _cut(piece)
+            header_octets += len(piece) - len(content)
+            if header_octets > MAX_HEADER_OCTETS:
+                raise LimitError(f"headers of parts over {MAX_HEADER_OCTETS:,} octets")
             children.append((inner, content, media_type(inner, default), depth + 1))
         if not children:
             yield Part(fields, body, "text/plain")
         waiting.extend(reversed(children))
 
 
+def _boundary(fields: Fields, body: bytes) -> bytes:
+    """Give a multipart's boundary; where its header lost it, the first line that looks like one."""
+    named = fields.parameter("content-type", "boundary").encode(errors="replace")
+    if 0 < len(named) <= _MAX_BOUNDARY:
+        return named
+    found = _DASHED.search(body)
+    return found[1] if found else b""
+
+
 def _pieces(body: bytes, boundary: bytes) -> Iterator[bytes]:
     """Cut a multipart's body at its boundary lines (RFC 2046 section 5.1.1). The end may be missing."""
-    dashed = b"\n--" + boundary
+    delimiter = re.compile(rb"\n--%b(--)?[ \t]*(?=\n|\Z)" % re.escape(boundary))
     body = b"\n" + body
-    start, at = -1, body.find(dashed)
-    while at >= 0:
-        line_end = body.find(b"\n", at + 1)
-        rest = body[at + len(dashed) : line_end if line_end >= 0 else len(body)].strip()
-        if rest in (b"", b"--"):
-            if start >= 0:
-                yield body[start:at]
-            if rest or line_end < 0:
-                return
-            start = line_end + 1
-            # The next boundary may stand on the very next line.
-            at = body.find(dashed, line_end)
-        else:
-            at = body.find(dashed, at + 1)
+    start = -1
+    for found in delimiter.finditer(body):
+        if start >= 0:
+            yield body[start : found.start()]
+        if found[1]:
+            return
+        start = found.end() + 1
     if start >= 0:
         yield body[start:]
 
 
 def _cut(entity: bytes) -> tuple[Fields, bytes]:
-    """Cut at the first empty line: the header's fields, and the body."""
+    """Cut at the first empty line: the header's fields, and the body. What begins with no field has none."""
     if entity.startswith(b"\n"):
         return Fields(""), entity[1:]
+    if not _FIRST_FIELD.match(entity):
+        return Fields(""), entity
     header, _, body = entity.partition(b"\n\n")
     if len(header) > MAX_HEADER_OCTETS:
         raise LimitError(f"a header of {len(header):,} octets, over {MAX_HEADER_OCTETS:,}")

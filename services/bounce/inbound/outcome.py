@@ -11,10 +11,13 @@ from emta.bounce.v1.qualification_pb2 import (
 )
 from emta.bounce.v1.smtp_reply_pb2 import SmtpReply
 from services.bounce import terms
+from services.bounce.inbound.failure import failure_in
 from services.bounce.inbound.mail import Action, InboundMail, MailKind, Recipient
 from services.bounce.qualify import Qualifier
 
 _NO_FAILURES = {Action.DELIVERED, Action.RELAYED, Action.EXPANDED, Action.DELIVERABLE}
+# Where the rules know no more, how the reporter failed says more than its words.
+_UNSPECIFIC = {FailureReason.FAILURE_REASON_NOT_DEFINED, FailureReason.FAILURE_REASON_UNREACHABLE}
 # Mails that are no bounces have the bounce code of contract 1.3.
 BOUNCE_CODES = {
     MailKind.AUTO_REPLY: BounceCode.BOUNCE_CODE_AUTO_REPLY,
@@ -36,8 +39,13 @@ def meaning(mail: InboundMail, recipient: Recipient, qualifier: Qualifier) -> Qu
         return _fixed(BOUNCE_CODES[mail.kind], None, mail.kind.value)
     if mail.kind != MailKind.BOUNCE or recipient.action in _NO_FAILURES:
         return None
+    reply = reply_of(mail, recipient)
+    found = qualifier.answer(reply).meaning
+    if not recipient.reply_code and found.reason in _UNSPECIFIC and (kind := failure_in(recipient.text)):
+        reply.failure = kind
+        found = qualifier.answer(reply).meaning
     qualification = Qualification()
-    qualification.CopyFrom(qualifier.answer(reply_of(mail, recipient)).meaning)
+    qualification.CopyFrom(found)
     if recipient.action == Action.DELAYED:
         _soften(qualification)
     return qualification

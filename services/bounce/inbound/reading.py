@@ -6,57 +6,136 @@ from dataclasses import replace
 from datetime import datetime
 from email.utils import parsedate_to_datetime
 
-from services.bounce.inbound import dsn
+from services.bounce.inbound import arf, dsn, free_form
 from services.bounce.inbound.address import first_in
+from services.bounce.inbound.automatic import automatic_kind
 from services.bounce.inbound.entity import Entity, Fields, opened
-from services.bounce.inbound.mail import InboundMail, MailKind, Original
+from services.bounce.inbound.human_text import HumanText, human_text, returned_header
+from services.bounce.inbound.mail import InboundMail, MailKind, Original, Recipient
+from services.bounce.inbound.notification import notification_in
+from services.bounce.inbound.request import request_in
+from services.bounce.inbound.smtp_words import reply_in
+from services.bounce.inbound.words import words
 
 # Where mail systems write the envelope's recipient, the most faithful first.
 _ARRIVED = ("delivered-to", "x-original-to", "envelope-to", "x-envelope-to", "x-delivered-to", "to")
-_ORIGINALS = ("message/rfc822", "message/global", "text/rfc822-header", "message/rfc822-header")
+_DAEMON = words("sender", "daemon")
+_BOUNCED = words("subject", "bounce")
 
 
 def read(raw: bytes) -> InboundMail:
     """Read a mail. Raises LimitError (entity.py) for one that is too large or too deeply nested."""
     mail = opened(raw)
-    known = _common(mail)
-    if statuses := dsn.status_parts(mail):
-        about = dsn.about_message(statuses)
-        known = replace(
-            known,
-            reporting_mta=dsn.host(about.get("reporting-mta")),
-            arrival_date=_date(about.get("arrival-date")),
-        )
-        if recipients := tuple(dsn.recipients(statuses)):
-            return replace(known, kind=MailKind.BOUNCE, recipients=recipients[: dsn.MAX_RECIPIENTS])
-    return known
+    text = human_text(mail)
+    part = returned_header(mail)
+    returned = part if part is not None else text.returned
+    known = _common(mail, returned)
+    return (
+        _delivery_status(mail, text, known)
+        or _complaint(mail, part, known)
+        or _notification(mail, known)
+        or _bounce(mail, text, returned, known)
+        or _answer(mail, text, known)
+        or known
+    )
 
 
-def _common(mail: Entity) -> InboundMail:
+def _common(mail: Entity, returned: Fields) -> InboundMail:
     """Read what every mail has."""
-    arrived = (first_in(value) for name in _ARRIVED for value in mail.fields.all(name))
+    arrived = (first_in(value) for name in _ARRIVED for value in mail.fields.all(name)[:20])
+    to = (first_in(value) for value in returned.all("to")[:20])
     return InboundMail(
         kind=MailKind.OTHER,
         arrived_at=tuple(dict.fromkeys(address for address in arrived if address)),
         sender=first_in(mail.fields.get("from")),
         message_id=mail.fields.get("message-id"),
         subject=mail.fields.words("subject"),
-        original=_original(mail),
+        original=Original(
+            message_id=returned.get("message-id"),
+            return_path=first_in(returned.get("return-path")),
+            recipients=tuple(address for address in to if address),
+        ),
     )
 
 
-def _original(mail: Entity) -> Original:
-    """Read what the mail has of the message that it is about."""
-    returned = next((part for part in mail.parts if part.type.startswith(_ORIGINALS)), None)
-    if returned is None:
-        return Original()
-    fields = Fields(returned.text.lstrip("\n").partition("\n\n")[0])
-    to = (first_in(value) for value in fields.all("to"))
-    return Original(
-        message_id=fields.get("message-id"),
-        return_path=first_in(fields.get("return-path")),
-        recipients=tuple(address for address in to if address),
+def _delivery_status(mail: Entity, text: HumanText, known: InboundMail) -> InboundMail | None:
+    """Read a report of RFC 3464, also one whose machine-readable part stands amid the text."""
+    statuses = [part.text for part in mail.parts if part.type in dsn.TYPES] or ["\n".join(text.lines)]
+    found = list(dsn.recipients(statuses))[: dsn.MAX_RECIPIENTS]
+    if not found:
+        return None
+    about = dsn.about_message(statuses)
+    return replace(
+        known,
+        kind=MailKind.BOUNCE,
+        recipients=tuple(_completed(each, text, alone=len(found) == 1) for each in found),
+        reporting_mta=dsn.host(about.get("reporting-mta")),
+        arrival_date=_date(about.get("arrival-date")),
     )
+
+
+def _completed(recipient: Recipient, text: HumanText, *, alone: bool) -> Recipient:
+    """Fill in what the machine-readable part leaves out and the words for people say."""
+    if recipient.text and recipient.reply_code:
+        return recipient
+    said = free_form.words_about(recipient.address, text.lines, alone=alone)
+    return replace(
+        recipient,
+        status=recipient.status or said.status,
+        reply_code=recipient.reply_code or said.reply_code,
+        text=recipient.text or said.text,
+        remote_mta=recipient.remote_mta or said.remote_mta,
+    )
+
+
+def _complaint(mail: Entity, returned: Fields | None, known: InboundMail) -> InboundMail | None:
+    report = arf.report_in(mail)
+    if report is None:
+        if returned is None or not arf.is_complaint(known.subject, known.sender):
+            return None
+        report = Fields("")
+    kind, feedback = arf.kind_of(report)
+    return replace(
+        known,
+        kind=kind,
+        feedback_type=feedback,
+        recipients=tuple(arf.recipients(report, returned)),
+        arrival_date=_date(report.get("arrival-date", "received-date")),
+    )
+
+
+def _notification(mail: Entity, known: InboundMail) -> InboundMail | None:
+    found = notification_in(mail)
+    return replace(known, kind=found[0], recipients=tuple(found[1])) if found and found[1] else None
+
+
+def _bounce(mail: Entity, text: HumanText, returned: Fields, known: InboundMail) -> InboundMail | None:
+    if not _is_bounce(mail, text, known):
+        return None
+    own = [first_in(mail.fields.get("to")), known.sender, *known.arrived_at]
+    found = free_form.recipients(mail, text.lines, own, returned)
+    return replace(known, kind=MailKind.BOUNCE, recipients=tuple(found)) if found else None
+
+
+def _is_bounce(mail: Entity, text: HumanText, known: InboundMail) -> bool:
+    """Whether a program reports about a delivery: by its marks, or who it is and what it says."""
+    fields = mail.fields
+    if "x-failed-recipients" in fields:
+        return True
+    if fields.parameter("content-type", "report-type").lower() == "delivery-status":
+        return True
+    failed = _BOUNCED.search(known.subject[:300]) is not None
+    if _DAEMON.search(fields.words("from")[:300]):
+        return failed or fields.get("return-path") == "<>" or reply_in(text.lines[:100]) is not None
+    if automatic_kind(mail, text.lines):
+        return False
+    return failed and (fields.get("return-path") == "<>" or bool(known.original.message_id))
+
+
+def _answer(mail: Entity, text: HumanText, known: InboundMail) -> InboundMail | None:
+    """Read an automatic answer or a request: about whoever sent it."""
+    kind = automatic_kind(mail, text.lines) or request_in(mail, text.lines, known.arrived_at)
+    return replace(known, kind=kind, recipients=(Recipient(address=known.sender),)) if kind else None
 
 
 def _date(value: str) -> datetime | None:
