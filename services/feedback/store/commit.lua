@@ -59,7 +59,7 @@ local function add_found(bucket, digest)
         return
     end
     local positions = redis.call("HGET", key, digest) .. " " .. position
-    if #positions > SMALL then
+    while #positions > SMALL do
         positions = string.match(positions, " (.+)")
     end
     redis.call("HSET", key, digest, positions)
