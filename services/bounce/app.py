@@ -6,9 +6,12 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from emta.bounce.v1.bounce_service_pb2_grpc import add_BounceServiceServicer_to_server
+from emta.bounce.v1.inbound_service_pb2_grpc import add_InboundServiceServicer_to_server
 from emta.bounce.v1.rules_service_pb2_grpc import add_RulesServiceServicer_to_server
 from emta.problems import failed_precondition
 from services.bounce.catalogue import RuleError
+from services.bounce.feedback import connected
+from services.bounce.inbound_service import InboundService
 from services.bounce.live_rules import LiveRules
 from services.bounce.rules_service import RulesService
 from services.bounce.server import BounceService
@@ -37,6 +40,9 @@ async def running(settings: BounceSettings, clock: Clock | None = None) -> Async
         open_store(settings, "bounce") as store,
         clock_of(store, clock) as clock,
         rules.following(clock),
-        server,
+        connected(settings.feedback) as feedback,
     ):
-        yield server
+        inbound = InboundService(rules, feedback, clock, settings.return_paths)
+        server.add(add_InboundServiceServicer_to_server, inbound, "emta.bounce.v1.InboundService")
+        async with server:
+            yield server

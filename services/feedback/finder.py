@@ -76,5 +76,7 @@ def _latest(entries: Iterable[LogEntry], before_ms: int) -> list[LogEntry]:
 
 
 def _before_ms(query: MessageQuery, now_ms: int) -> int:
-    asked = query.accepted_before_time.ToMilliseconds() if query.HasField("accepted_before_time") else now_ms
+    asked = (
+        query.accepted_before_time.ToMilliseconds() if query.HasField("accepted_before_time") else now_ms
+    )
     return min(asked, now_ms)

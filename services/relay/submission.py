@@ -117,7 +117,9 @@ def _sender(given: Message, tenant: str, return_paths: ReturnPaths | None) -> en
     if given.return_path.mode != _VERP:
         if given.return_path.domain:
             raise invalid(
-                "return_path.domain", "RETURN_PATH_DOMAIN_UNUSED", "return_path.domain is for mode VERP only"
+                "return_path.domain",
+                "RETURN_PATH_DOMAIN_UNUSED",
+                "return_path.domain is for mode VERP only",
             )
         return sender
     domain = envelope.parse_domain(given.return_path.domain, "return_path.domain")

@@ -40,8 +40,8 @@ _REMEMBER_SECONDS = 8 * 86_400
 _KEEP_FAILED_SECONDS = 14 * 86_400
 # A day's index holds what comes until its end.
 _KEEP_FOUND_SECONDS = (DAYS + 1) * 86_400
-# The first octets of a digest say in which of 65,536 hashes of its day it lies: at ten million messages a day
-# 300 in each, below the 512 up to which Valkey keeps hashes without pointers.
+# The first octets of a digest say in which of 65,536 hashes of its day it lies: at ten million messages a
+# day 300 in each, below the 512 up to which Valkey keeps hashes without pointers.
 _BUCKET_OCTETS = 2
 HOUR_MS = 3_600_000
 CHANGED_BY_THIS_CALL = "@"
