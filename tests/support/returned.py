@@ -28,7 +28,8 @@ def dsn(
         "Message-ID: <report@mx.b.example>\nMIME-Version: 1.0\n"
         'Content-Type: multipart/report; report-type=delivery-status; boundary="=_b"\n\n'
         f"--=_b\nContent-Type: text/plain\n\nYour message could not be delivered. {text}\n\n"
-        f"--=_b\nContent-Type: message/delivery-status\n\nReporting-MTA: dns; mx.b.example\n{arrival}\n{blocks}\n"
+        "--=_b\nContent-Type: message/delivery-status\n\n"
+        f"Reporting-MTA: dns; mx.b.example\n{arrival}\n{blocks}\n"
         f"--=_b\nContent-Type: text/rfc822-headers\n\nFrom: news@shop.example\n{original}Subject: Hello\n\n"
         "--=_b--\n"
     )
@@ -43,7 +44,8 @@ def complaint(return_path: str, *, message_id: str = "") -> bytes:
         "--=_b\nContent-Type: text/plain\n\nThis is an email abuse report.\n\n"
         "--=_b\nContent-Type: message/feedback-report\n\nFeedback-Type: abuse\nUser-Agent: Provider/1.0\n"
         f"Version: 1\nOriginal-Mail-From: <{return_path}>\n\n"
-        f"--=_b\nContent-Type: message/rfc822\n\nFrom: news@shop.example\n{original}Subject: Hello\n\nHello\n\n"
+        "--=_b\nContent-Type: message/rfc822\n\n"
+        f"From: news@shop.example\n{original}Subject: Hello\n\nHello\n\n"
         "--=_b--\n"
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from datetime import datetime
 from email.utils import parsedate_to_datetime
@@ -19,6 +20,9 @@ from services.bounce.inbound.words import words
 
 # Where mail systems write the envelope's recipient, the most faithful first.
 _ARRIVED = ("delivered-to", "x-original-to", "envelope-to", "x-envelope-to", "x-delivered-to", "to")
+# What an answer is about; Campaign writes it into the subject of the mails that ask to leave a list.
+_ANSWERED = ("in-reply-to", "references", "subject")
+_MESSAGE_ID = re.compile(r"<[^<>\s@]{1,500}@[^<>\s@]{1,255}>")
 _DAEMON = words("sender", "daemon")
 _BOUNCED = words("subject", "bounce")
 
@@ -100,6 +104,7 @@ def _complaint(mail: Entity, returned: Fields | None, known: InboundMail) -> Inb
         kind=kind,
         feedback_type=feedback,
         recipients=tuple(arf.recipients(report, returned)),
+        original=_completed_by(known.original, return_path=first_in(report.get("original-mail-from"))),
         arrival_date=_date(report.get("arrival-date", "received-date")),
     )
 
@@ -135,7 +140,24 @@ def _is_bounce(mail: Entity, text: HumanText, known: InboundMail) -> bool:
 def _answer(mail: Entity, text: HumanText, known: InboundMail) -> InboundMail | None:
     """Read an automatic answer or a request: about whoever sent it."""
     kind = automatic_kind(mail, text.lines) or request_in(mail, text.lines, known.arrived_at)
-    return replace(known, kind=kind, recipients=(Recipient(address=known.sender),)) if kind else None
+    if kind is None:
+        return None
+    values = (mail.fields.words(name)[:2_000] for name in _ANSWERED)
+    found = next((found for value in values if (found := _MESSAGE_ID.search(value))), None)
+    return replace(
+        known,
+        kind=kind,
+        recipients=(Recipient(address=known.sender),),
+        original=_completed_by(known.original, message_id=found[0] if found else ""),
+    )
+
+
+def _completed_by(original: Original, *, return_path: str = "", message_id: str = "") -> Original:
+    return replace(
+        original,
+        return_path=original.return_path or return_path,
+        message_id=original.message_id or message_id,
+    )
 
 
 def _date(value: str) -> datetime | None:

@@ -274,14 +274,19 @@ async def test_an_automatic_answer_changes_no_status_and_no_figure(world: World)
     assert before == after
 
 
-@pytest.mark.parametrize("subject", ["unsubscribe", "unsubscribe<m1.4711@shop.example>"])
-async def test_a_wish_to_leave_is_an_event_of_its_own(world: World, subject: str) -> None:
+@pytest.mark.parametrize(
+    ("subject", "found_by"),
+    [("unsubscribe", BY_RECIPIENT), ("unsubscribe<m1.4711@shop.example>", BY_MESSAGE_ID)],
+)
+async def test_a_wish_to_leave_is_an_event_of_its_own(
+    world: World, subject: str, found_by: FoundBy
+) -> None:
     await world.sent(header_id="<m1.4711@shop.example>", signed=True)
 
     report = await world.report(returned.unsubscribe("m1@b.example", subject))
 
     assert report.kind == InboundKind.INBOUND_KIND_UNSUBSCRIBE
-    assert report.recipients[0].effect == RECORDED
+    assert (report.recipients[0].found_by, report.recipients[0].effect) == (found_by, RECORDED)
     entry = await world.entry()
     assert (entry.status, entry.unsubscribe_requested) == (LogStatus.LOG_STATUS_SENT, True)
     assert (await world.last_event()).outcome.subscription_request.requested_by == "m1@b.example"
@@ -415,7 +420,9 @@ async def test_while_feedback_is_away_mails_are_to_be_sent_again(world: World) -
 
 async def test_bad_mails_are_refused_and_their_neighbours_go_on(world: World) -> None:
     await world.sent()
-    nested = b"Content-Type: multipart/mixed; boundary=a\r\n\r\n--a\r\n" * 30
+    nested = b"".join(
+        b"Content-Type: multipart/mixed; boundary=b%d\r\n\r\n--b%d\r\n" % (n, n) for n in range(30)
+    )
     mails = (b"", b"a" * (1024 * 1024 + 1), nested, returned.dsn("m1@b.example"))
 
     *bad, good = await world.qualify(*mails, to=return_path())
