@@ -15,9 +15,6 @@ local now, remember, keep_failed, keep_found = ARGV[1], ARGV[2], ARGV[3], ARGV[4
 local at, results, touched = 5, {}, {}
 -- What an entry of a stream holds at most: Lua's stack bounds a call's arguments.
 local ENTRY = 250
--- What an entry of a hash holds at most before Valkey keeps it in a larger form (hash-max-listpack-value).
-local SMALL = 64
-
 local position = tonumber(redis.call("GET", prefix .. "position") or 0)
 local deliveries = {}
 local events = {}
@@ -49,20 +46,11 @@ local function add_counters(sums, first, count, label)
     end
 end
 
--- Nearly always a digest is there once a day, and its position is kept as an integer: half the room.
 local function add_found(bucket, digest)
-    local key = prefix .. "found:" .. bucket
-    if redis.call("HSETNX", key, digest, position) == 1 then
-        if redis.call("TTL", key) < 0 then
-            redis.call("EXPIRE", key, keep_found)
-        end
-        return
+    local key, entry = prefix .. "found:" .. bucket, digest .. struct.pack(">I6", position)
+    if redis.call("APPEND", key, entry) == #entry then
+        redis.call("EXPIRE", key, keep_found)
     end
-    local positions = redis.call("HGET", key, digest) .. " " .. position
-    while #positions > SMALL do
-        positions = string.match(positions, " (.+)")
-    end
-    redis.call("HSET", key, digest, positions)
 end
 
 while at <= #ARGV do
