@@ -159,7 +159,7 @@ def _pieces(body: bytes, boundary: bytes) -> Iterator[bytes]:
 
 
 def _cut(entity: bytes) -> tuple[Fields, bytes]:
-    """Cut at the first empty line: the header's fields, and the body. What begins with no field has none."""
+    """Cut at the first empty line: the header, and the body. What begins with no field has no header."""
     if entity.startswith(b"\n"):
         return Fields(""), entity[1:]
     if not _FIRST_FIELD.match(entity):
