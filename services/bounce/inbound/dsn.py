@@ -15,6 +15,7 @@ TYPES = {"message/delivery-status", "message/global-delivery-status"}
 MAX_RECIPIENTS = 100
 LONGEST_TEXT = 1_024
 
+_ABOUT_RECIPIENT = ("final-recipient", "original-recipient", "x-actual-recipient")
 _STATUS = re.compile(r"(?<![\d.])[245]\.\d{1,3}\.\d{1,3}(?![\d.])")
 _ACTIONS = {str(action): action for action in Action} | {
     "delivery": Action.DELIVERED,
@@ -22,12 +23,16 @@ _ACTIONS = {str(action): action for action in Action} | {
 }
 
 
-def recipients(statuses: Iterable[str]) -> Iterator[Recipient]:
-    """Read what delivery statuses say about each recipient."""
-    for status in statuses:
-        for block in _blocks(status):
-            if "final-recipient" in block or "original-recipient" in block or "x-actual-recipient" in block:
-                yield _recipient(block)
+def recipients(statuses: Iterable[str]) -> list[Recipient]:
+    """Read what delivery statuses say about each recipient; of one that comes twice, what is said first."""
+    found: dict[str, Recipient] = {}
+    for block in (block for status in statuses for block in _blocks(status)):
+        if any(name in block for name in _ABOUT_RECIPIENT):
+            recipient = _recipient(block)
+            found.setdefault(recipient.address.lower(), recipient)
+            if len(found) == MAX_RECIPIENTS:
+                break
+    return list(found.values())
 
 
 def about_message(statuses: Iterable[str]) -> Fields:

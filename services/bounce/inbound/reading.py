@@ -61,24 +61,25 @@ def _common(mail: Entity, returned: Fields) -> InboundMail:
 def _delivery_status(mail: Entity, text: HumanText, known: InboundMail) -> InboundMail | None:
     """Read a report of RFC 3464, also one whose machine-readable part stands amid the text."""
     statuses = [part.text for part in mail.parts if part.type in dsn.TYPES] or ["\n".join(text.lines)]
-    found = list(dsn.recipients(statuses))[: dsn.MAX_RECIPIENTS]
+    found = dsn.recipients(statuses)
     if not found:
         return None
     about = dsn.about_message(statuses)
+    said = free_form.Words(text.lines)
     return replace(
         known,
         kind=MailKind.BOUNCE,
-        recipients=tuple(_completed(each, text, alone=len(found) == 1) for each in found),
+        recipients=tuple(_completed(each, said, alone=len(found) == 1) for each in found),
         reporting_mta=dsn.host(about.get("reporting-mta")),
         arrival_date=_date(about.get("arrival-date")),
     )
 
 
-def _completed(recipient: Recipient, text: HumanText, *, alone: bool) -> Recipient:
+def _completed(recipient: Recipient, words_of: free_form.Words, *, alone: bool) -> Recipient:
     """Fill in what the machine-readable part leaves out and the words for people say."""
     if recipient.text and recipient.reply_code:
         return recipient
-    said = free_form.words_about(recipient.address, text.lines, alone=alone)
+    said = words_of.about(recipient.address, alone=alone)
     return replace(
         recipient,
         status=recipient.status or said.status,
