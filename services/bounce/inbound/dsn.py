@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from itertools import islice
 
 from services.bounce.inbound.address import first_in
 from services.bounce.inbound.entity import Fields
@@ -25,13 +26,11 @@ _ACTIONS = {str(action): action for action in Action} | {
 
 def recipients(statuses: Iterable[str]) -> list[Recipient]:
     """Read what delivery statuses say about each recipient; of one that comes twice, what is said first."""
+    blocks = (block for status in statuses for block in _blocks(status))
+    about = (block for block in blocks if any(name in block for name in _ABOUT_RECIPIENT))
     found: dict[str, Recipient] = {}
-    for block in (block for status in statuses for block in _blocks(status)):
-        if any(name in block for name in _ABOUT_RECIPIENT):
-            recipient = _recipient(block)
-            found.setdefault(recipient.address.lower(), recipient)
-            if len(found) == MAX_RECIPIENTS:
-                break
+    for recipient in map(_recipient, islice(about, MAX_RECIPIENTS)):
+        found.setdefault(recipient.address.lower(), recipient)
     return list(found.values())
 
 
