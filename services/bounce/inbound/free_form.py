@@ -53,8 +53,8 @@ _NOT_RECIPIENT = re.compile(
     r"[\s:=]{0,10}[<\"'\[(]{0,2}$",
     re.IGNORECASE,
 )
-# "Reason:", "There was an error delivering your mail to <...>."
-_ANNOUNCES = re.compile(r":$|^.{0,100}\b(?:to|for)\b.{0,5}\S{1,320}@\S{1,255}$")
+# What is shorter only announces: "Reason:", "(unrecoverable error)".
+_TELLING = 40
 _ROLES = {
     "postmaster",
     "mailer-daemon",
@@ -93,9 +93,7 @@ class Words:
 
     def about(self, address: str, *, alone: bool, action: Action = Action.FAILED) -> Recipient:
         """Read what is said about a recipient. `alone`: about no other, so that all is about this one."""
-        segments = self._segments(address.lower())
-        said = [line for segment in segments for line in segment]
-        text = next(filter(None, map(_reason, segments)), "")
+        said, text = self._said_of(address.lower())
         reply = reply_in(said) or (self._reply if alone or not text else None)
         if reply:
             text = reply.text
@@ -109,6 +107,26 @@ class Words:
             remote_mta=host_in("\n".join(said)) or (self._host if alone else ""),
         )
 
+    def _said_of(self, address: str) -> tuple[list[str], str]:
+        """Give the lines about an address, and the reason: of the most telling places that have one."""
+        mentions = self._mentions.get(address, [])
+        said: list[str] = []
+        for place in sorted({mention.place for mention in mentions}):
+            segments = [self._segment(mention, place) for mention in mentions if mention.place == place]
+            said += [line for segment in segments for line in segment]
+            if text := next(filter(None, (_reason(segment, place) for segment in segments)), ""):
+                return said, text
+        return said, ""
+
+    def _segment(self, mention: _Mention, place: _Place) -> list[str]:
+        """Give what follows a mention, up to the next that is as telling."""
+        marked = self._marked[place]
+        after = bisect_right(marked, mention.line)
+        end = marked[after] if after < len(marked) else len(self._lines)
+        rest = mention.rest.lstrip(" \t>:;\"'])|")
+        first = rest if place == _Place.LINE else self._lines[mention.line]
+        return [first, *self._lines[mention.line + 1 : end]]
+
     @cached_property
     def _reply(self) -> Reply | None:
         return reply_in(self._lines)
@@ -120,22 +138,6 @@ class Words:
     @cached_property
     def _text(self) -> str:
         return " ".join(stripped for line in self._lines if (stripped := line.strip(_DECORATION)))
-
-    def _segments(self, address: str) -> list[list[str]]:
-        """Give what follows the most telling mentions of an address, up to that of another one."""
-        mentions = self._mentions.get(address, [])
-        best = min((mention.place for mention in mentions), default=_Place.LINE)
-        marked = self._marked[best]
-        segments = []
-        for mention in mentions:
-            if mention.place > best:
-                continue
-            after = bisect_right(marked, mention.line)
-            end = marked[after] if after < len(marked) else len(self._lines)
-            rest = mention.rest.lstrip(" \t>:;\"'])|")
-            first = rest if best == _Place.LINE else self._lines[mention.line]
-            segments.append([first, *self._lines[mention.line + 1 : end]])
-        return segments
 
 
 def recipients(mail: Entity, lines: list[str], own: list[str], original: Fields) -> list[Recipient]:
@@ -199,16 +201,24 @@ def _chosen(said: Words, named: list[str], returned_to: list[str]) -> list[str]:
     return returned_to[:1]
 
 
-def _reason(segment: list[str]) -> str:
-    """Give the first words of a segment: a paragraph, or two where the first only announces the other."""
-    words: list[str] = []
-    for line in segment:
-        stripped = line.strip(_DECORATION)
-        if stripped:
-            words.append(stripped)
-        elif words and not (len(words) == 1 and _ANNOUNCES.search(words[0])):
+def _reason(segment: list[str], place: _Place) -> str:
+    """Give the first words of a segment: a paragraph, or more where the first say little."""
+    first, *others = segment
+    if place == _Place.LINE:
+        return _paragraph(segment)
+    return f"{first.strip(_DECORATION)} {_paragraph(others)}"
+
+
+def _paragraph(lines: list[str]) -> str:
+    words = ""
+    for line in lines:
+        if stripped := line.strip(_DECORATION):
+            words = f"{words} {stripped}" if words else stripped
+        elif len(words) >= _TELLING:
             break
-    return " ".join(words)
+        if len(words) > LONGEST_TEXT:
+            break
+    return words
 
 
 def _is_delayed(mail: Entity, lines: list[str]) -> bool:
