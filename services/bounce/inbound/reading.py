@@ -60,7 +60,9 @@ def _common(mail: Entity, returned: Fields) -> InboundMail:
 
 def _delivery_status(mail: Entity, text: HumanText, known: InboundMail) -> InboundMail | None:
     """Read a report of RFC 3464, also one whose machine-readable part stands amid the text."""
-    statuses = [part.text for part in mail.parts if part.type in dsn.TYPES] or ["\n".join(text.lines)]
+    statuses = [part.text for part in mail.parts if part.type in dsn.TYPES]
+    if not statuses and _is_bounce(mail, text, known):
+        statuses = ["\n".join(text.lines)]
     found = dsn.recipients(statuses)
     if not found:
         return None

@@ -73,6 +73,10 @@ def test_a_request_to_join(header: dict[str, str]) -> None:
     [
         ("Re: Hello", "Thanks, when does the shop open?"),
         ("Question", "My friend's mail came back with 550 5.1.1 <bert@shop.example> User unknown. Why?"),
+        (
+            "What is this?",
+            "I got: Final-Recipient: x\n\nFinal-Recipient: rfc822; bert@shop.example\nAction: failed\n",
+        ),
         ("Undelivered parcel", "My parcel was not delivered to me."),
         ("Re: your offer", "I subscribed last year. How do I unsubscribe my husband?"),
     ],
