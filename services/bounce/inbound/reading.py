@@ -31,7 +31,7 @@ def read(raw: bytes) -> InboundMail:
     returned = part if part is not None else text.returned
     known = _common(mail, returned)
     return (
-        _delivery_status(mail, text, known)
+        _delivery_status(mail, text, returned, known)
         or _complaint(mail, part, known)
         or _notification(mail, known)
         or _bounce(mail, text, returned, known)
@@ -58,14 +58,19 @@ def _common(mail: Entity, returned: Fields) -> InboundMail:
     )
 
 
-def _delivery_status(mail: Entity, text: HumanText, known: InboundMail) -> InboundMail | None:
+def _delivery_status(
+    mail: Entity, text: HumanText, returned: Fields, known: InboundMail
+) -> InboundMail | None:
     """Read a report of RFC 3464, also one whose machine-readable part stands amid the text."""
     statuses = [part.text for part in mail.parts if part.type in dsn.TYPES]
-    if not statuses and _is_bounce(mail, text, known):
+    if not statuses and _is_bounce(mail, text, returned, known):
         statuses = ["\n".join(text.lines)]
     found = dsn.recipients(statuses)
     if not found:
         return None
+    if len(found) == 1 and not found[0].address:
+        others = _free_form(mail, text, returned, known)
+        found = [replace(found[0], address=others[0].address if len(others) == 1 else "")]
     about = dsn.about_message(statuses)
     said = free_form.Words(text.lines)
     return replace(
@@ -113,14 +118,19 @@ def _notification(mail: Entity, known: InboundMail) -> InboundMail | None:
 
 
 def _bounce(mail: Entity, text: HumanText, returned: Fields, known: InboundMail) -> InboundMail | None:
-    if not _is_bounce(mail, text, known):
+    if not _is_bounce(mail, text, returned, known):
         return None
-    own = [first_in(mail.fields.get("to")), known.sender, *known.arrived_at]
-    found = free_form.recipients(mail, text.lines, own, returned)
+    found = _free_form(mail, text, returned, known)
     return replace(known, kind=MailKind.BOUNCE, recipients=tuple(found)) if found else None
 
 
-def _is_bounce(mail: Entity, text: HumanText, known: InboundMail) -> bool:
+def _free_form(mail: Entity, text: HumanText, returned: Fields, known: InboundMail) -> list[Recipient]:
+    senders = (known.original.return_path, first_in(returned.get("from")))
+    own = [first_in(mail.fields.get("to")), known.sender, *known.arrived_at, *senders]
+    return free_form.recipients(mail, text.lines, own, returned)
+
+
+def _is_bounce(mail: Entity, text: HumanText, returned: Fields, known: InboundMail) -> bool:
     """Whether a program reports about a delivery: by its marks, or who it is and what it says."""
     fields = mail.fields
     if "x-failed-recipients" in fields:
@@ -128,11 +138,12 @@ def _is_bounce(mail: Entity, text: HumanText, known: InboundMail) -> bool:
     if fields.parameter("content-type", "report-type").lower() == "delivery-status":
         return True
     failed = _BOUNCED.search(known.subject[:300]) is not None
+    anonymous = fields.get("return-path") == "<>"
     if _DAEMON.search(fields.words("from")[:300]):
-        return failed or fields.get("return-path") == "<>" or reply_in(text.lines[:100]) is not None
+        return failed or anonymous or len(returned) > 0 or reply_in(text.lines[:100]) is not None
     if automatic_kind(mail, text.lines):
         return False
-    return failed and (fields.get("return-path") == "<>" or bool(known.original.message_id))
+    return failed and (anonymous or len(returned) > 0)
 
 
 def _answer(mail: Entity, text: HumanText, known: InboundMail) -> InboundMail | None:

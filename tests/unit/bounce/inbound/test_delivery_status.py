@@ -124,3 +124,9 @@ def test_a_report_in_base64_is_read() -> None:
     )
 
     assert read(raw).recipients[0].status == "5.1.1"
+
+
+def test_a_recipient_without_a_domain_stands_in_the_words_or_the_returned_message() -> None:
+    local = "Final-Recipient: rfc822; anna\nAction: failed\nStatus: 5.1.1\n"
+
+    assert read(dsn(local)).recipients[0].address == "anna@shop.example"
