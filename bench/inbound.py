@@ -61,10 +61,14 @@ Diagnostic-Code: smtp; 550 5.1.1 User unknown
 """
 _COMPLAINT = "Feedback-Type: abuse\nVersion: 1\nOriginal-Rcpt-To: anna@shop.example\n"
 _HTML = "<html><style>p {}</style><p>Delivery to <b>anna@shop.example</b> failed:<br>550 5.2.2 full</html>"
+_NOTIFICATION = (
+    '{"notificationType":"Bounce","bounce":{"bounceType":"Permanent","bouncedRecipients":'
+    '[{"emailAddress":"anna@shop.example","status":"5.1.1","diagnosticCode":"smtp; 550 5.1.1 no"}]}}'
+)
 _PIECES = [
     *("\n", "\n\n", "\r", "\0", "\t", "@", "<", ">", ":", ";", "--", "--b1\n", "--b1--\n", "=?utf-8?q?"),
     *("550 ", "550-5.1.1 ", "5.1.1", "a@b.example ", "<a@b.example>: ", "From: ", "Received: x\n"),
-    *("&lt;", "配信", "\ufdfa"),
+    *("&lt;", "配信", "\ufdfa", "[", "{", '"', "\\ud800", "null"),
     "Content-Type: multipart/mixed; boundary=b1\n\n--b1\n",
     "Final-Recipient: rfc822; a@b.example\n",
     "Content-Transfer-Encoding: base64\n",
@@ -89,6 +93,7 @@ def seeds() -> list[str]:
         f"{_HEADER}X-Failed-Recipients: anna@shop.example\n\n{_TEXT}",
         f"{_HEADER}Content-Type: text/html; charset=utf-8\n\n{_HTML}",
         f"{_HEADER}Auto-Submitted: auto-replied\n\nI am away. Your message is held, please confirm.\n",
+        f"{_HEADER}\n{_NOTIFICATION}\n",
         "From: anna@shop.example\nTo: unsubscribe@news.example\nSubject: unsubscribe\n\n",
     ]
 

@@ -79,3 +79,33 @@ def test_a_notification_of_a_complaint_is_read() -> None:
     found = read(mail(text, From="no-reply@sns.example", Subject="Notification", Return_Path=""))
 
     assert (found.kind, found.recipients[0].address) == (MailKind.COMPLAINT, "anna@shop.example")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"notificationType":"Bounce","bounce":{"bouncedRecipients":5}}',
+        '{"notificationType":"Bounce","bounce":5}',
+        '{"notificationType":["Bounce"]}',
+        '{"notificationType":' + "[" * 50_000,
+        '{"notificationType":' + "9" * 50_000 + "}",
+    ],
+)
+def test_a_notification_that_is_none_says_nothing(text: str) -> None:
+    assert read(mail(text, From="no-reply@sns.example", Subject="Notification")).recipients == ()
+
+
+def test_a_notification_of_a_bounce_is_read() -> None:
+    text = (
+        '{"notificationType":"Bounce","bounce":{"bounceType":"Permanent","bouncedRecipients":[{"status":"5.1.1",'
+        '"emailAddress":"anna@shop.example","diagnosticCode":"smtp; 550 5.1.1 unknown \\ud800 user"}]}}'
+    )
+
+    [recipient] = read(mail(text, From="no-reply@sns.example", Subject="Notification")).recipients
+
+    assert (recipient.address, recipient.reply_code, recipient.status) == (
+        "anna@shop.example",
+        550,
+        "5.1.1",
+    )
+    assert recipient.text == "unknown ? user"

@@ -82,7 +82,7 @@ def test_any_octets_are_read(raw: bytes) -> None:
     assert answer(raw) is not None
 
 
-@settings(max_examples=1_000)
+@settings(max_examples=500)
 @given(st.lists(st.sampled_from(_PIECES) | st.binary(max_size=8), max_size=60))
 def test_any_pieces_of_mails_are_read(pieces: list[bytes]) -> None:
     assert answer(b"".join(pieces)) is not None
