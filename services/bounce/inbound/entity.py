@@ -35,7 +35,7 @@ class LimitError(ValueError):
 
 
 class Fields:
-    """The fields of a header, by name in lower case."""
+    """The fields of a header, by name in lower case. Without any, it is false."""
 
     def __init__(self, header: str) -> None:
         self._values: dict[str, list[str]] = {}

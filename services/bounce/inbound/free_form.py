@@ -68,8 +68,8 @@ _ROLES = {
 _GOES_ON, _OVER = words("delay", "goes_on"), words("delay", "over")
 
 
-class Words:
-    """What the lines of a report say about each address."""
+class Report:
+    """The lines of a report, and what they say about each address."""
 
     def __init__(self, lines: list[str], own: Collection[str] = ()) -> None:
         """`own`: addresses in lower case that are no recipients."""
@@ -96,7 +96,7 @@ class Words:
         said, text = self._said_of(address.lower())
         reply = reply_in(said) or (self._reply if alone or not text else None)
         if reply:
-            text = reply.text
+            text = reply.text or text
         text = text or self._text
         return Recipient(
             address=address,
@@ -151,13 +151,13 @@ def recipients(mail: Entity, lines: list[str], own: list[str], original: Fields)
     # Some systems write the recipient where others write whom the report came to.
     for known in (own, own[:1], []):
         keys = {address.lower() for address in known}
-        words_of = Words(lines, keys)
-        chosen = _chosen(words_of, named, [each for each in returned_to if each.lower() not in keys])
+        report = Report(lines, keys)
+        chosen = _chosen(report, named, [each for each in returned_to if each.lower() not in keys])
         if chosen:
             break
     action = Action.DELAYED if _is_delayed(mail, lines) else Action.FAILED
     chosen = chosen[:MAX_RECIPIENTS]
-    return [words_of.about(address, alone=len(chosen) == 1, action=action) for address in chosen]
+    return [report.about(address, alone=len(chosen) == 1, action=action) for address in chosen]
 
 
 def _of_field(fields: Fields, name: str) -> list[str]:
@@ -184,15 +184,15 @@ def _place(before: str, rest: str) -> _Place | None:
     return _Place.LABEL if _LABEL.search(before) else _Place.SENTENCE
 
 
-def _chosen(said: Words, named: list[str], returned_to: list[str]) -> list[str]:
+def _chosen(report: Report, named: list[str], returned_to: list[str]) -> list[str]:
     """Choose the recipients: by the header's own field, else by the most telling place."""
     if named:
         keys = {address.lower() for address in named}
-        leading = said.addresses(_Place.LINE)
+        leading = report.addresses(_Place.LINE)
         return [leading[key] for key in leading if key in keys] or list(leading.values()) or named
     to = {address.lower() for address in returned_to}
     for place in _Place:
-        found = said.addresses(place)
+        found = report.addresses(place)
         telling = [key for key in found if key.partition("@")[0] not in _ROLES] or list(found)
         if place == _Place.SENTENCE:
             telling = [key for key in telling if key in to] or telling[:1]

@@ -27,12 +27,11 @@ def read(raw: bytes) -> InboundMail:
     """Read a mail. Raises LimitError (entity.py) for one that is too large or too deeply nested."""
     mail = opened(raw)
     text = human_text(mail)
-    part = returned_header(mail)
-    returned = part if part is not None else text.returned
+    returned = returned_header(mail) or text.returned
     known = _common(mail, returned)
     return (
         _delivery_status(mail, text, returned, known)
-        or _complaint(mail, part, known)
+        or _complaint(mail, returned, known)
         or _notification(mail, known)
         or _bounce(mail, text, returned, known)
         or _answer(mail, text, known)
@@ -72,21 +71,21 @@ def _delivery_status(
         others = _free_form(mail, text, returned, known)
         found = [replace(found[0], address=others[0].address if len(others) == 1 else "")]
     about = dsn.about_message(statuses)
-    said = free_form.Words(text.lines)
+    report = free_form.Report(text.lines)
     return replace(
         known,
         kind=MailKind.BOUNCE,
-        recipients=tuple(_completed(each, said, alone=len(found) == 1) for each in found),
+        recipients=tuple(_completed(each, report, alone=len(found) == 1) for each in found),
         reporting_mta=dsn.host(about.get("reporting-mta")),
         arrival_date=_date(about.get("arrival-date")),
     )
 
 
-def _completed(recipient: Recipient, words_of: free_form.Words, *, alone: bool) -> Recipient:
+def _completed(recipient: Recipient, report: free_form.Report, *, alone: bool) -> Recipient:
     """Fill in what the machine-readable part leaves out and the words for people say."""
     if recipient.text and recipient.reply_code:
         return recipient
-    said = words_of.about(recipient.address, alone=alone)
+    said = report.about(recipient.address, alone=alone)
     return replace(
         recipient,
         status=recipient.status or said.status,
@@ -96,10 +95,10 @@ def _completed(recipient: Recipient, words_of: free_form.Words, *, alone: bool) 
     )
 
 
-def _complaint(mail: Entity, returned: Fields | None, known: InboundMail) -> InboundMail | None:
+def _complaint(mail: Entity, returned: Fields, known: InboundMail) -> InboundMail | None:
     report = arf.report_in(mail)
     if report is None:
-        if returned is None or not arf.is_complaint(known.subject, known.sender):
+        if not returned or not arf.is_complaint(known.subject, known.sender):
             return None
         report = Fields("")
     kind, feedback = arf.kind_of(report)
@@ -140,10 +139,10 @@ def _is_bounce(mail: Entity, text: HumanText, returned: Fields, known: InboundMa
     failed = _BOUNCED.search(known.subject[:300]) is not None
     anonymous = fields.get("return-path") == "<>"
     if _DAEMON.search(fields.words("from")[:300]):
-        return failed or anonymous or len(returned) > 0 or reply_in(text.lines[:100]) is not None
+        return failed or anonymous or bool(returned) or reply_in(text.lines[:100]) is not None
     if automatic_kind(mail, text.lines):
         return False
-    return failed and (anonymous or len(returned) > 0)
+    return failed and (anonymous or bool(returned))
 
 
 def _answer(mail: Entity, text: HumanText, known: InboundMail) -> InboundMail | None:
