@@ -42,7 +42,12 @@ def row_of(path: Path, qualifier: Qualifier) -> dict[str, Any]:
 
 def _mails(content: bytes) -> Iterator[bytes]:
     """Cut an mbox into its mails; a file that does not begin as one is one mail."""
-    yield from content.split(b"\n\nFrom ") if content.startswith(b"From ") else [content]
+    if not content.startswith(b"From "):
+        yield content
+        return
+    first, *others = content.split(b"\n\nFrom ")
+    yield first
+    yield from (b"From " + other for other in others)
 
 
 def _recipient(mail: InboundMail, recipient: Recipient, qualifier: Qualifier) -> dict[str, Any]:

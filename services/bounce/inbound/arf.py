@@ -6,7 +6,8 @@ else in fields of the returned message, or is the one it was sent to.
 
 from __future__ import annotations
 
-from services.bounce.inbound.address import first_in, is_address
+from services.bounce.inbound.address import first_in
+from services.bounce.inbound.dsn import MAX_RECIPIENTS
 from services.bounce.inbound.entity import Entity, Fields
 from services.bounce.inbound.mail import MailKind, Recipient
 from services.bounce.inbound.words import words
@@ -46,18 +47,15 @@ def kind_of(report: Fields) -> tuple[MailKind, str]:
     return (MailKind.COMPLAINT if is_complaint else MailKind.AUTHENTICATION), feedback or "abuse"
 
 
-def recipients(report: Fields, returned: Fields | None) -> list[Recipient]:
+def recipients(report: Fields, returned: Fields) -> list[Recipient]:
     """Say who complained; one without an address where nothing tells."""
     found = [address for value in report.all("original-rcpt-to") if (address := _address(value))]
     if not found:
-        sources = [(report, name) for name in _REPORTED] + [
-            (returned, name) for name in _RETURNED if returned
-        ]
-        addresses = (_address(fields.get(name)) for fields, name in sources if fields)
-        found = [next((address for address in addresses if address), "")]
-    return [Recipient(address=address) for address in dict.fromkeys(found)][:100]
+        values = [report.get(name) for name in _REPORTED] + [returned.get(name) for name in _RETURNED]
+        found = [next(filter(None, map(_address, values)), "")]
+    return [Recipient(address=address) for address in dict.fromkeys(found)][:MAX_RECIPIENTS]
 
 
 def _address(value: str) -> str:
     address = first_in(value)
-    return address if is_address(address) and not address.lower().startswith("undisclosed") else ""
+    return "" if address.lower().startswith("undisclosed") else address

@@ -12,6 +12,7 @@ _CHARSET = re.compile(
     r"|koi8-[rut]|euc-?(?:jp|kr)|s(?:hift)?_?jis|gb(?:2312|k|18030)|big5(?:-?hkscs)?|latin-?1|macintosh",
     re.IGNORECASE | re.ASCII,
 )
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 _ENCODED_WORD = re.compile(
     r"=\?(?P<charset>[\w-]{1,40})(?:\*[\w-]*)?\?(?P<encoding>[bq])\?(?P<text>[^?]*)\?=(?:\s+(?==\?))?",
     re.IGNORECASE | re.ASCII,
@@ -23,9 +24,16 @@ def decoded(octets: bytes, charset: str) -> str:
     if not _CHARSET.fullmatch(charset) or charset.lower().endswith("ascii"):
         charset = "utf-8"
     try:
-        return octets.decode(charset, errors="replace")
+        return clean(octets.decode(charset, errors="replace"))
     except (LookupError, UnicodeError):
-        return octets.decode("utf-8", errors="replace")
+        return clean(octets.decode("utf-8", errors="replace"))
+
+
+def clean(text: str) -> str:
+    """Make control characters spaces, but for line ends and tabs, and take out what no UTF-8 can hold."""
+    if text.isascii() and text.isprintable():
+        return text
+    return _CONTROL.sub(" ", text).encode("utf-8", errors="replace").decode()
 
 
 def unpacked(octets: bytes, encoding: str) -> bytes:

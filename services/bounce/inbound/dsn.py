@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from itertools import islice
 
 from services.bounce.inbound.address import first_in
 from services.bounce.inbound.entity import Fields
@@ -15,6 +16,7 @@ TYPES = {"message/delivery-status", "message/global-delivery-status"}
 MAX_RECIPIENTS = 100
 LONGEST_TEXT = 1_024
 
+_ABOUT_RECIPIENT = ("final-recipient", "original-recipient", "x-actual-recipient")
 _STATUS = re.compile(r"(?<![\d.])[245]\.\d{1,3}\.\d{1,3}(?![\d.])")
 _ACTIONS = {str(action): action for action in Action} | {
     "delivery": Action.DELIVERED,
@@ -22,12 +24,14 @@ _ACTIONS = {str(action): action for action in Action} | {
 }
 
 
-def recipients(statuses: Iterable[str]) -> Iterator[Recipient]:
-    """Read what delivery statuses say about each recipient."""
-    for status in statuses:
-        for block in _blocks(status):
-            if "final-recipient" in block or "original-recipient" in block or "x-actual-recipient" in block:
-                yield _recipient(block)
+def recipients(statuses: Iterable[str]) -> list[Recipient]:
+    """Read what delivery statuses say about each recipient; of one that comes twice, what is said first."""
+    blocks = (block for status in statuses for block in _blocks(status))
+    about = (block for block in blocks if any(name in block for name in _ABOUT_RECIPIENT))
+    found: dict[str, Recipient] = {}
+    for recipient in map(_recipient, islice(about, MAX_RECIPIENTS)):
+        found.setdefault(recipient.address.lower(), recipient)
+    return list(found.values())
 
 
 def about_message(statuses: Iterable[str]) -> Fields:

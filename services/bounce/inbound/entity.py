@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from services.bounce.inbound.charset import decoded, unfolded, unpacked
 
@@ -26,7 +27,7 @@ _FIELD = re.compile(r"([!-9;-~]{1,80})[ \t]*:[ \t]*(.*)")
 _FIRST_FIELD = re.compile(rb"[!-9;-~]{1,80}[ \t]*:")
 _FOLD = re.compile(r"\n[ \t]+")
 _PARAMETER = re.compile(r';[ \t]*([\w-]{1,40})\*?[ \t]*=[ \t]*(?:"([^"]*)"?|([^\s;"]*))')
-_DASHED = re.compile(rb"^--([!-~]{1,70})$", re.MULTILINE)
+_DASHED = re.compile(rb"\n--([!-~]{1,70})(?=\n)")
 
 
 class LimitError(ValueError):
@@ -34,7 +35,7 @@ class LimitError(ValueError):
 
 
 class Fields:
-    """The fields of a header, by name in lower case."""
+    """The fields of a header, by name in lower case. Without any, it is false."""
 
     def __init__(self, header: str) -> None:
         self._values: dict[str, list[str]] = {}
@@ -96,75 +97,82 @@ def opened(raw: bytes) -> Entity:
     content = raw.replace(b"\r\n", b"\n").replace(b"\r", b"\n").lstrip(b"\n")
     if content.startswith(b"From "):
         content = content.partition(b"\n")[2]
-    fields, body = _cut(content)
-    return Entity(fields, tuple(_parts(fields, body)))
+    # So that every part begins behind a line end.
+    content = b"\n" + content
+    top = _cut(content, 1, len(content), "text/plain")
+    return Entity(top.fields, tuple(_parts(content, top)))
 
 
-def media_type(fields: Fields, default: str = "text/plain") -> str:
-    """Give the type of a part, in lower case without parameters."""
-    kind = fields.get("content-type").partition(";")[0].strip().lower()
-    return kind if "/" in kind else default
+class _Piece(NamedTuple):
+    """A part where it stands in the mail: its fields, and where its body starts and ends."""
+
+    fields: Fields
+    type: str
+    start: int
+    end: int
+    header_octets: int
 
 
-def _parts(fields: Fields, body: bytes) -> Iterator[Part]:
+def _parts(content: bytes, top: _Piece) -> Iterator[Part]:
     """Walk through all parts in their order."""
-    waiting = [(fields, body, media_type(fields), 1)]
+    waiting = [(top, 1)]
     count = header_octets = 0
     while waiting:
-        fields, body, kind, depth = waiting.pop()
-        boundary = _boundary(fields, body) if kind.startswith("multipart/") else b""
-        if not boundary:
-            yield Part(fields, body, "text/plain" if kind.startswith("multipart/") else kind)
-            continue
-        if depth > MAX_DEPTH:
+        piece, depth = waiting.pop()
+        composite = piece.type.startswith("multipart/")
+        boundary = _boundary(content, piece) if composite else b""
+        if boundary and depth > MAX_DEPTH:
             raise LimitError(f"parts nested over {MAX_DEPTH} deep")
-        default = "message/rfc822" if kind == "multipart/digest" else "text/plain"
+        default = "message/rfc822" if piece.type == "multipart/digest" else "text/plain"
         children = []
-        for piece in _pieces(body, boundary):
+        for start, end in _pieces(content, piece, boundary) if boundary else ():
             count += 1
             if count > MAX_PARTS:
                 raise LimitError(f"more than {MAX_PARTS} parts")
-            inner, content = _cut(piece)
-            header_octets += len(piece) - len(content)
+            child = _cut(content, start, end, default)
+            header_octets += child.header_octets
             if header_octets > MAX_HEADER_OCTETS:
                 raise LimitError(f"headers of parts over {MAX_HEADER_OCTETS:,} octets")
-            children.append((inner, content, media_type(inner, default), depth + 1))
+            children.append((child, depth + 1))
         if not children:
-            yield Part(fields, body, "text/plain")
+            body = content[piece.start : piece.end]
+            yield Part(piece.fields, body, "text/plain" if composite else piece.type)
         waiting.extend(reversed(children))
 
 
-def _boundary(fields: Fields, body: bytes) -> bytes:
+def _boundary(content: bytes, piece: _Piece) -> bytes:
     """Give a multipart's boundary; where its header lost it, the first line that looks like one."""
-    named = fields.parameter("content-type", "boundary").encode(errors="replace")
+    named = piece.fields.parameter("content-type", "boundary").encode(errors="replace")
     if 0 < len(named) <= _MAX_BOUNDARY:
         return named
-    found = _DASHED.search(body)
+    found = _DASHED.search(content, piece.start - 1, piece.end)
     return found[1] if found else b""
 
 
-def _pieces(body: bytes, boundary: bytes) -> Iterator[bytes]:
+def _pieces(content: bytes, piece: _Piece, boundary: bytes) -> Iterator[tuple[int, int]]:
     """Cut a multipart's body at its boundary lines (RFC 2046 section 5.1.1). The end may be missing."""
     delimiter = re.compile(rb"\n--%b(--)?[ \t]*(?=\n|\Z)" % re.escape(boundary))
-    body = b"\n" + body
     start = -1
-    for found in delimiter.finditer(body):
+    for found in delimiter.finditer(content, piece.start - 1, piece.end):
         if start >= 0:
-            yield body[start : found.start()]
+            yield start, max(start, found.start())
         if found[1]:
             return
         start = found.end() + 1
-    if start >= 0:
-        yield body[start:]
+    if 0 <= start <= piece.end:
+        yield start, piece.end
 
 
-def _cut(entity: bytes) -> tuple[Fields, bytes]:
-    """Cut at the first empty line: the header's fields, and the body. What begins with no field has none."""
-    if entity.startswith(b"\n"):
-        return Fields(""), entity[1:]
-    if not _FIRST_FIELD.match(entity):
-        return Fields(""), entity
-    header, _, body = entity.partition(b"\n\n")
-    if len(header) > MAX_HEADER_OCTETS:
-        raise LimitError(f"a header of {len(header):,} octets, over {MAX_HEADER_OCTETS:,}")
-    return Fields(decoded(header, "utf-8")), body
+def _cut(content: bytes, start: int, end: int, default_type: str) -> _Piece:
+    """Cut at the first empty line: the header, and the body. What begins with no field has no header."""
+    fields, header_end, body = Fields(""), start, start
+    if content.startswith(b"\n", start, end):
+        body = start + 1
+    elif _FIRST_FIELD.match(content, start, end):
+        header_end = content.find(b"\n\n", start, end)
+        header_end, body = (header_end, header_end + 2) if header_end >= 0 else (end, end)
+        if header_end - start > MAX_HEADER_OCTETS:
+            raise LimitError(f"a header of {header_end - start:,} octets, over {MAX_HEADER_OCTETS:,}")
+        fields = Fields(decoded(content[start:header_end], "utf-8"))
+    kind = fields.get("content-type").partition(";")[0].strip().lower()
+    return _Piece(fields, kind if "/" in kind else default_type, body, end, header_end - start)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from emta.bounce.v1.smtp_reply_pb2 import FailureKind
-from services.bounce.inbound.words import names, words
+from services.bounce.inbound.words import Pattern, names, words
 
-_KINDS = {
-    FailureKind.Value(f"FAILURE_KIND_{name.upper()}"): words("failure", name) for name in names("failure")
+_KINDS: dict[FailureKind, Pattern] = {
+    getattr(FailureKind, f"FAILURE_KIND_{name.upper()}"): words("failure", name)
+    for name in names("failure")
 }
 
 

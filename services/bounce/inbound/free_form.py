@@ -8,18 +8,18 @@ does. What is not the sender's own address and stands in the most telling place 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from bisect import bisect_right
+from collections.abc import Collection, Iterator
 from enum import IntEnum
+from functools import cached_property
 from typing import NamedTuple
 
 from services.bounce.inbound.address import in_text
+from services.bounce.inbound.dsn import LONGEST_TEXT, MAX_RECIPIENTS
 from services.bounce.inbound.entity import Entity, Fields
 from services.bounce.inbound.mail import Action, Recipient
-from services.bounce.inbound.smtp_words import host_in, reply_in, status_in
+from services.bounce.inbound.smtp_words import Reply, host_in, reply_in, status_in
 from services.bounce.inbound.words import words
-
-_LONGEST_TEXT = 1_024
-_MAX_RECIPIENTS = 100
 
 
 class _Place(IntEnum):
@@ -53,8 +53,8 @@ _NOT_RECIPIENT = re.compile(
     r"[\s:=]{0,10}[<\"'\[(]{0,2}$",
     re.IGNORECASE,
 )
-# "Reason:", "There was an error delivering your mail to <...>."
-_ANNOUNCES = re.compile(r":$|^.{0,100}\b(?:to|for)\b.{0,5}\S{1,320}@\S{1,255}$")
+# What is shorter only announces: "Reason:", "(unrecoverable error)".
+_TELLING = 40
 _ROLES = {
     "postmaster",
     "mailer-daemon",
@@ -68,6 +68,78 @@ _ROLES = {
 _GOES_ON, _OVER = words("delay", "goes_on"), words("delay", "over")
 
 
+class Report:
+    """The lines of a report, and what they say about each address."""
+
+    def __init__(self, lines: list[str], own: Collection[str] = ()) -> None:
+        """`own`: addresses in lower case that are no recipients."""
+        self._lines = lines
+        self._mentions: dict[str, list[_Mention]] = {}
+        self._marked: dict[_Place, list[int]] = {place: [] for place in _Place}
+        for mention in _mentions(lines, own):
+            self._mentions.setdefault(mention.address.lower(), []).append(mention)
+            for place in _Place:
+                if mention.place <= place:
+                    self._marked[place].append(mention.line)
+
+    def addresses(self, place: _Place) -> dict[str, str]:
+        """Give the addresses in such a place as they are written, by themselves in lower case."""
+        return {
+            key: mention.address
+            for key, mentions in self._mentions.items()
+            for mention in mentions
+            if mention.place == place
+        }
+
+    def about(self, address: str, *, alone: bool, action: Action = Action.FAILED) -> Recipient:
+        """Read what is said about a recipient. `alone`: about no other, so that all is about this one."""
+        said, text = self._said_of(address.lower())
+        reply = reply_in(said) or (self._reply if alone or not text else None)
+        if reply:
+            text = reply.text or text
+        text = text or self._text
+        return Recipient(
+            address=address,
+            action=action,
+            status=(reply.status if reply else "") or status_in(text),
+            reply_code=reply.code if reply else 0,
+            text=text[:LONGEST_TEXT],
+            remote_mta=host_in("\n".join(said)) or (self._host if alone else ""),
+        )
+
+    def _said_of(self, address: str) -> tuple[list[str], str]:
+        """Give the lines about an address, and the reason: of the most telling places that have one."""
+        mentions = self._mentions.get(address, [])
+        said: list[str] = []
+        for place in sorted({mention.place for mention in mentions}):
+            segments = [self._segment(mention, place) for mention in mentions if mention.place == place]
+            said += [line for segment in segments for line in segment]
+            if text := next(filter(None, (_reason(segment, place) for segment in segments)), ""):
+                return said, text
+        return said, ""
+
+    def _segment(self, mention: _Mention, place: _Place) -> list[str]:
+        """Give what follows a mention, up to the next that is as telling."""
+        marked = self._marked[place]
+        after = bisect_right(marked, mention.line)
+        end = marked[after] if after < len(marked) else len(self._lines)
+        rest = mention.rest.lstrip(" \t>:;\"'])|")
+        first = rest if place == _Place.LINE else self._lines[mention.line]
+        return [first, *self._lines[mention.line + 1 : end]]
+
+    @cached_property
+    def _reply(self) -> Reply | None:
+        return reply_in(self._lines)
+
+    @cached_property
+    def _host(self) -> str:
+        return host_in("\n".join(self._lines))
+
+    @cached_property
+    def _text(self) -> str:
+        return " ".join(stripped for line in self._lines if (stripped := line.strip(_DECORATION)))
+
+
 def recipients(mail: Entity, lines: list[str], own: list[str], original: Fields) -> list[Recipient]:
     """Read whom a bounce is about, and why.
 
@@ -75,23 +147,17 @@ def recipients(mail: Entity, lines: list[str], own: list[str], original: Fields)
     header of the returned message; empty where there is none.
     """
     named = _of_field(mail.fields, "x-failed-recipients")
+    returned_to = _of_field(original, "to")
     # Some systems write the recipient where others write whom the report came to.
     for known in (own, own[:1], []):
-        known_keys = {address.lower() for address in known}
-        mentions = list(_mentions(lines, known_keys))
-        returned_to = [each for each in _of_field(original, "to") if each.lower() not in known_keys]
-        if chosen := _chosen(mentions, named, returned_to):
+        keys = {address.lower() for address in known}
+        report = Report(lines, keys)
+        chosen = _chosen(report, named, [each for each in returned_to if each.lower() not in keys])
+        if chosen:
             break
-    delayed = _is_delayed(mail, lines)
-    return [
-        _recipient(address, mentions, lines, alone=len(chosen) == 1, delayed=delayed)
-        for address in chosen[:_MAX_RECIPIENTS]
-    ]
-
-
-def words_about(address: str, lines: list[str], *, alone: bool) -> Recipient:
-    """Read what lines for people say about a recipient whom a report names elsewhere."""
-    return _recipient(address, list(_mentions(lines, set())), lines, alone=alone, delayed=False)
+    action = Action.DELAYED if _is_delayed(mail, lines) else Action.FAILED
+    chosen = chosen[:MAX_RECIPIENTS]
+    return [report.about(address, alone=len(chosen) == 1, action=action) for address in chosen]
 
 
 def _of_field(fields: Fields, name: str) -> list[str]:
@@ -99,10 +165,8 @@ def _of_field(fields: Fields, name: str) -> list[str]:
     return list(dict.fromkeys(found))
 
 
-def _mentions(lines: list[str], own: set[str]) -> Iterator[_Mention]:
+def _mentions(lines: list[str], own: Collection[str]) -> Iterator[_Mention]:
     for number, line in enumerate(lines):
-        if "@" not in line:
-            continue
         for address in in_text(line):
             if address.lower() in own:
                 continue
@@ -120,72 +184,41 @@ def _place(before: str, rest: str) -> _Place | None:
     return _Place.LABEL if _LABEL.search(before) else _Place.SENTENCE
 
 
-def _chosen(mentions: list[_Mention], named: list[str], returned_to: list[str]) -> list[str]:
+def _chosen(report: Report, named: list[str], returned_to: list[str]) -> list[str]:
     """Choose the recipients: by the header's own field, else by the most telling place."""
-    lower = {address.lower() for address in named}
-    by_place: dict[_Place, dict[str, str]] = {place: {} for place in _Place}
-    for mention in mentions:
-        by_place[mention.place].setdefault(mention.address.lower(), mention.address)
-    leading = by_place[_Place.LINE]
     if named:
-        return [leading[key] for key in leading if key in lower] or list(leading.values()) or named
+        keys = {address.lower() for address in named}
+        leading = report.addresses(_Place.LINE)
+        return [leading[key] for key in leading if key in keys] or list(leading.values()) or named
     to = {address.lower() for address in returned_to}
-    for found in by_place.values():
+    for place in _Place:
+        found = report.addresses(place)
         telling = [key for key in found if key.partition("@")[0] not in _ROLES] or list(found)
-        known = [key for key in telling if key in to]
-        if found is by_place[_Place.SENTENCE]:
-            telling = known or telling[:1]
+        if place == _Place.SENTENCE:
+            telling = [key for key in telling if key in to] or telling[:1]
         if telling:
             return [found[key] for key in telling]
     return returned_to[:1]
 
 
-def _recipient(
-    address: str, mentions: list[_Mention], lines: list[str], *, alone: bool, delayed: bool
-) -> Recipient:
-    segments = list(_segments(address.lower(), mentions, lines))
-    said = [line for segment in segments for line in segment]
-    reply = reply_in(said) or (reply_in(lines) if alone else None)
-    text = reply.text if reply else next(filter(None, map(_reason, segments)), "")
-    if not text:
-        reply = reply_in(lines)
-        text = reply.text if reply else _all_of(lines)
-    return Recipient(
-        address=address,
-        action=Action.DELAYED if delayed else Action.FAILED,
-        status=(reply.status if reply else "") or status_in(text),
-        reply_code=reply.code if reply else 0,
-        text=text[:_LONGEST_TEXT],
-        remote_mta=host_in("\n".join(said)) or (host_in("\n".join(lines)) if alone else ""),
-    )
+def _reason(segment: list[str], place: _Place) -> str:
+    """Give the first words of a segment: a paragraph, or more where the first say little."""
+    first, *others = segment
+    if place == _Place.LINE:
+        return _paragraph(segment)
+    return f"{first.strip(_DECORATION)} {_paragraph(others)}"
 
 
-def _segments(address: str, mentions: list[_Mention], lines: list[str]) -> Iterator[list[str]]:
-    """Give what is said at each of the most telling mentions of an address, up to that of another one."""
-    best = min((each.place for each in mentions if each.address.lower() == address), default=_Place.LINE)
-    starts = [mention for mention in mentions if mention.place <= best]
-    for place, mention in enumerate(starts):
-        if mention.address.lower() != address:
-            continue
-        end = next((each.line for each in starts[place + 1 :] if each.line > mention.line), len(lines))
-        first = mention.rest.lstrip(" \t>:;\"'])|") if best == _Place.LINE else lines[mention.line]
-        yield [first, *lines[mention.line + 1 : end]]
-
-
-def _reason(segment: list[str]) -> str:
-    """Give the first words of a segment: a paragraph, or two where the first only announces the other."""
-    words: list[str] = []
-    for line in segment:
-        stripped = line.strip(_DECORATION)
-        if stripped:
-            words.append(stripped)
-        elif words and not (len(words) == 1 and _ANNOUNCES.search(words[0])):
+def _paragraph(lines: list[str]) -> str:
+    words = ""
+    for line in lines:
+        if stripped := line.strip(_DECORATION):
+            words = f"{words} {stripped}" if words else stripped
+        elif len(words) >= _TELLING:
             break
-    return " ".join(words)
-
-
-def _all_of(lines: list[str]) -> str:
-    return " ".join(stripped for line in lines if (stripped := line.strip(_DECORATION)))
+        if len(words) > LONGEST_TEXT:
+            break
+    return words
 
 
 def _is_delayed(mail: Entity, lines: list[str]) -> bool:

@@ -10,7 +10,7 @@ from services.bounce.inbound.entity import Entity, Fields, Part
 
 # What a reporter has to say fits in far less; the rest is the returned message.
 _LONGEST = 64 * 1024
-_MAX_LINES = 1_000
+_MAX_LINES = 500
 _MAX_LINE = 1_000
 
 _RETURNED_TYPES = ("message/rfc822", "message/global", "text/rfc822-header", "message/rfc822-header")

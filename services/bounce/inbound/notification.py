@@ -6,14 +6,16 @@ Fields: docs.aws.amazon.com/ses/latest/dg/notification-contents.html.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from typing import Any
 
-from services.bounce.inbound.dsn import LONGEST_TEXT, MAX_RECIPIENTS, host, recipient_of
+from services.bounce.inbound.address import first_in
+from services.bounce.inbound.charset import clean
+from services.bounce.inbound.dsn import MAX_RECIPIENTS, recipient_of
 from services.bounce.inbound.entity import Entity
 from services.bounce.inbound.mail import Action, MailKind, Recipient
 
 _KINDS = {"bounce": MailKind.BOUNCE, "complaint": MailKind.COMPLAINT, "delivery": MailKind.BOUNCE}
+_LISTS = {"bounce": "bouncedRecipients", "complaint": "complainedRecipients", "delivery": "recipients"}
 
 
 def notification_in(mail: Entity) -> tuple[MailKind, list[Recipient]] | None:
@@ -27,30 +29,29 @@ def notification_in(mail: Entity) -> tuple[MailKind, list[Recipient]] | None:
         content = json.loads(text)
     except (ValueError, RecursionError):
         return None
-    name = str(content.get("notificationType") or content.get("eventType")).lower()
+    name = (_text(content, "notificationType") or _text(content, "eventType")).lower()
     details = content.get(name)
     if name not in _KINDS or not isinstance(details, dict):
         return None
-    return _KINDS[name], list(_recipients(name, details))[:MAX_RECIPIENTS]
+    about = details.get(_LISTS[name])
+    listed = about[:MAX_RECIPIENTS] if isinstance(about, list) else []
+    return _KINDS[name], [_recipient(name, details, each) for each in listed]
 
 
-def _recipients(name: str, details: dict[str, Any]) -> Iterator[Recipient]:
-    remote = host(str(details.get("remoteMtaIp") or ""))
+def _recipient(name: str, details: dict[str, Any], about: Any) -> Recipient:
+    if name == "complaint":
+        return Recipient(address=first_in(_text(about, "emailAddress")))
     if name == "delivery":
-        said = str(details.get("smtpResponse") or "")
-        for address in details.get("recipients") or ():
-            yield recipient_of(str(address), said, Action.DELIVERED, remote_mta=remote)
-    elif name == "complaint":
-        for each in details.get("complainedRecipients") or ():
-            yield Recipient(address=_text(each, "emailAddress"))
-    else:
-        temporary = details.get("bounceType") == "Transient"
-        for each in details.get("bouncedRecipients") or ():
-            said = _text(each, "diagnosticCode").removeprefix("smtp;").strip()[:LONGEST_TEXT]
-            action = Action.FAILED if _text(each, "action") != "delayed" else Action.DELAYED
-            status = _text(each, "status") or ("4.0.0" if temporary else "")
-            yield recipient_of(_text(each, "emailAddress"), said, action, status=status, remote_mta=remote)
+        address = first_in(about) if isinstance(about, str) else ""
+        return recipient_of(address, _text(details, "smtpResponse"), Action.DELIVERED)
+    return recipient_of(
+        first_in(_text(about, "emailAddress")),
+        _text(about, "diagnosticCode").removeprefix("smtp;").strip(),
+        Action.DELAYED if _text(about, "action") == "delayed" else Action.FAILED,
+        status=_text(about, "status") or ("4.0.0" if details.get("bounceType") == "Transient" else ""),
+    )
 
 
 def _text(each: Any, key: str) -> str:
-    return str(each.get(key) or "") if isinstance(each, dict) else ""
+    value = each.get(key) if isinstance(each, dict) else None
+    return clean(value) if isinstance(value, str) else ""

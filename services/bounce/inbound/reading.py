@@ -31,12 +31,11 @@ def read(raw: bytes) -> InboundMail:
     """Read a mail. Raises LimitError (entity.py) for one that is too large or too deeply nested."""
     mail = opened(raw)
     text = human_text(mail)
-    part = returned_header(mail)
-    returned = part if part is not None else text.returned
+    returned = returned_header(mail) or text.returned
     known = _common(mail, returned)
     return (
-        _delivery_status(mail, text, known)
-        or _complaint(mail, part, known)
+        _delivery_status(mail, text, returned, known)
+        or _complaint(mail, returned, known)
         or _notification(mail, known)
         or _bounce(mail, text, returned, known)
         or _answer(mail, text, known)
@@ -62,27 +61,35 @@ def _common(mail: Entity, returned: Fields) -> InboundMail:
     )
 
 
-def _delivery_status(mail: Entity, text: HumanText, known: InboundMail) -> InboundMail | None:
+def _delivery_status(
+    mail: Entity, text: HumanText, returned: Fields, known: InboundMail
+) -> InboundMail | None:
     """Read a report of RFC 3464, also one whose machine-readable part stands amid the text."""
-    statuses = [part.text for part in mail.parts if part.type in dsn.TYPES] or ["\n".join(text.lines)]
-    found = list(dsn.recipients(statuses))[: dsn.MAX_RECIPIENTS]
+    statuses = [part.text for part in mail.parts if part.type in dsn.TYPES]
+    if not statuses and _is_bounce(mail, text, returned, known):
+        statuses = ["\n".join(text.lines)]
+    found = dsn.recipients(statuses)
     if not found:
         return None
+    if len(found) == 1 and not found[0].address:
+        others = _free_form(mail, text, returned, known)
+        found = [replace(found[0], address=others[0].address if len(others) == 1 else "")]
     about = dsn.about_message(statuses)
+    report = free_form.Report(text.lines)
     return replace(
         known,
         kind=MailKind.BOUNCE,
-        recipients=tuple(_completed(each, text, alone=len(found) == 1) for each in found),
+        recipients=tuple(_completed(each, report, alone=len(found) == 1) for each in found),
         reporting_mta=dsn.host(about.get("reporting-mta")),
         arrival_date=_date(about.get("arrival-date")),
     )
 
 
-def _completed(recipient: Recipient, text: HumanText, *, alone: bool) -> Recipient:
+def _completed(recipient: Recipient, report: free_form.Report, *, alone: bool) -> Recipient:
     """Fill in what the machine-readable part leaves out and the words for people say."""
     if recipient.text and recipient.reply_code:
         return recipient
-    said = free_form.words_about(recipient.address, text.lines, alone=alone)
+    said = report.about(recipient.address, alone=alone)
     return replace(
         recipient,
         status=recipient.status or said.status,
@@ -92,10 +99,10 @@ def _completed(recipient: Recipient, text: HumanText, *, alone: bool) -> Recipie
     )
 
 
-def _complaint(mail: Entity, returned: Fields | None, known: InboundMail) -> InboundMail | None:
+def _complaint(mail: Entity, returned: Fields, known: InboundMail) -> InboundMail | None:
     report = arf.report_in(mail)
     if report is None:
-        if returned is None or not arf.is_complaint(known.subject, known.sender):
+        if not returned or not arf.is_complaint(known.subject, known.sender):
             return None
         report = Fields("")
     kind, feedback = arf.kind_of(report)
@@ -115,14 +122,19 @@ def _notification(mail: Entity, known: InboundMail) -> InboundMail | None:
 
 
 def _bounce(mail: Entity, text: HumanText, returned: Fields, known: InboundMail) -> InboundMail | None:
-    if not _is_bounce(mail, text, known):
+    if not _is_bounce(mail, text, returned, known):
         return None
-    own = [first_in(mail.fields.get("to")), known.sender, *known.arrived_at]
-    found = free_form.recipients(mail, text.lines, own, returned)
+    found = _free_form(mail, text, returned, known)
     return replace(known, kind=MailKind.BOUNCE, recipients=tuple(found)) if found else None
 
 
-def _is_bounce(mail: Entity, text: HumanText, known: InboundMail) -> bool:
+def _free_form(mail: Entity, text: HumanText, returned: Fields, known: InboundMail) -> list[Recipient]:
+    senders = (known.original.return_path, first_in(returned.get("from")))
+    own = [first_in(mail.fields.get("to")), known.sender, *known.arrived_at, *senders]
+    return free_form.recipients(mail, text.lines, own, returned)
+
+
+def _is_bounce(mail: Entity, text: HumanText, returned: Fields, known: InboundMail) -> bool:
     """Whether a program reports about a delivery: by its marks, or who it is and what it says."""
     fields = mail.fields
     if "x-failed-recipients" in fields:
@@ -130,11 +142,12 @@ def _is_bounce(mail: Entity, text: HumanText, known: InboundMail) -> bool:
     if fields.parameter("content-type", "report-type").lower() == "delivery-status":
         return True
     failed = _BOUNCED.search(known.subject[:300]) is not None
+    anonymous = fields.get("return-path") == "<>"
     if _DAEMON.search(fields.words("from")[:300]):
-        return failed or fields.get("return-path") == "<>" or reply_in(text.lines[:100]) is not None
+        return failed or anonymous or bool(returned) or reply_in(text.lines[:100]) is not None
     if automatic_kind(mail, text.lines):
         return False
-    return failed and (fields.get("return-path") == "<>" or bool(known.original.message_id))
+    return failed and (anonymous or bool(returned))
 
 
 def _answer(mail: Entity, text: HumanText, known: InboundMail) -> InboundMail | None:

@@ -6,6 +6,8 @@ import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from services.bounce.reply_codes import without_codes
+
 _STATUS = r"[245]\.\d{1,3}\.\d{1,3}"
 # A code counts as one where a line or a quotation begins with it, where a word for an answer comes before,
 # or where an enhanced code comes after; other numbers are amounts.
@@ -27,6 +29,9 @@ _HOST = re.compile(
     re.IGNORECASE | re.ASCII,
 )
 
+# What follows a reply and is none of it: the next command, what qmail adds, a line across.
+_NO_REPLY = (">>>", "-->", "Giving up", "---", "===")
+
 
 class Reply(NamedTuple):
     """A reply as a report quotes it. 0 and "" where it has none."""
@@ -46,10 +51,11 @@ def reply_in(lines: Sequence[str]) -> Reply | None:
         words = [line[found.end() :]]
         for more in lines[number + 1 :]:
             more = more.strip().removeprefix("<<<").strip()
-            if not more or more.startswith((">>>", "Giving up", "-->")):
+            if not more or more.startswith(_NO_REPLY):
                 break
             words.append(_without_code(more, code, status))
-        return Reply(int(code), status, " ".join(words).strip())
+        text, _, quoted = without_codes(" ".join(words).strip(), int(code), status)
+        return Reply(int(code), quoted, text)
     return None
 
 
