@@ -47,6 +47,8 @@ from services.chassis.rpc import tenant_of
 from services.chassis.telemetry import begin_span
 
 _MAX_ITEMS, _MAX_BATCH_OCTETS = 100, 16 * 1024 * 1024
+# RFC 5321 section 4.5.3.1.3 allows 254 octets; rewriters of senders go beyond it.
+_MAX_ADDRESS = 512
 # Clocks within an installation differ by less.
 _FUTURE_MS = 300_000
 # How long a mail about a message in flight should wait.
@@ -106,6 +108,9 @@ class InboundService(inbound_service_pb2_grpc.InboundServiceServicer):
         arrived_ms = item.arrival_time.ToMilliseconds() if item.HasField("arrival_time") else now_ms
         if not item.content:
             return invalid("content", "CONTENT_EMPTY", "the mail is empty")
+        if len(item.envelope_recipient) > _MAX_ADDRESS:
+            text = f"envelope_recipient is longer than {_MAX_ADDRESS} characters"
+            return invalid("envelope_recipient", "RECIPIENT_TOO_LONG", text)
         if arrived_ms > now_ms + _FUTURE_MS:
             return invalid("arrival_time", "ARRIVAL_IN_FUTURE", "arrival_time lies in the future")
         if len(item.content) > MAX_OCTETS:
