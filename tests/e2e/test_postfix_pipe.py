@@ -50,7 +50,7 @@ async def piping(folder: Path, bounce: str) -> AsyncIterator[Postfix]:
     )
     master = (
         f"emta unix - n n - 5 pipe user={USER} argv=/usr/bin/env EMTA_CLIENT_BOUNCE={bounce} "
-        f"{EMTA} inbound - --recipient ${{recipient}}\n"
+        f"{EMTA} inbound - --recipient=${{recipient}}\n"
     )
     async with debian.postfix(folder, main, master) as running:
         yield running

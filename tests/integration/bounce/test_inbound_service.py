@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
@@ -432,6 +433,28 @@ async def test_bad_mails_are_refused_and_their_neighbours_go_on(world: World) ->
     assert good.report.recipients[0].effect == FAILED
 
 
+async def test_no_mail_however_broken_breaks_its_batch(world: World) -> None:
+    await world.sent(header_id="<one@shop.example>")
+    chance = random.Random(15)
+    good = [
+        returned.dsn("m1@b.example", "x@y.example", message_id="<one@shop.example>", to=return_path()),
+        returned.complaint(return_path(), message_id="<one@shop.example>"),
+        returned.vacation("m1@b.example"),
+        returned.unsubscribe("m1@b.example", "unsubscribe<one@shop.example>"),
+    ]
+    broken = []
+    for _ in range(500):
+        mail = bytearray(chance.choice(good))
+        for _ in range(chance.randint(1, 12)):
+            at = chance.randrange(len(mail))
+            mail[at : at + chance.randint(0, 9)] = chance.randbytes(chance.randint(0, 9))
+        broken.append(bytes(mail))
+
+    for first in range(0, len(broken), 100):
+        results = await world.qualify(*broken[first : first + 100], to=return_path())
+        assert len(results) == 100
+
+
 async def test_a_mail_from_the_future_is_refused(world: World) -> None:
     item = QualifyInboundItem(content=returned.dsn("m1@b.example"))
     item.arrival_time.FromMilliseconds(world.clock.now_ms() + 3_600_000)
@@ -439,6 +462,12 @@ async def test_a_mail_from_the_future_is_refused(world: World) -> None:
     (result,) = (await world.inbound.QualifyInbound(QualifyInboundRequest(items=[item]))).results
 
     assert Problem.from_status(result.error).reason == "ARRIVAL_IN_FUTURE"
+
+
+async def test_an_endless_envelope_recipient_is_refused(world: World) -> None:
+    problem = await world.problem(returned.dsn("m1@b.example"), to="a" * 513)
+
+    assert problem.reason == "RECIPIENT_TOO_LONG"
 
 
 @pytest.mark.parametrize(
