@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import uuid
 from dataclasses import dataclass
+from typing import Literal
 
 from emta.problems import failed_precondition, invalid, unimplemented
 from emta.relay.v1.message_pb2 import Acceptance, Message, Notice, ReturnPathMode
@@ -73,11 +74,9 @@ def check(
     recipient = envelope.parse_mailbox(given.rcpt_to, "rcpt_to")
     sender = _sender(given, tenant, return_paths)
     _check_options(given)
+    not_before_ms = _milliseconds(given, "not_before_time")
     limits = validity.effective(
-        now_ms,
-        given.validity.ToMilliseconds() if given.HasField("validity") else None,
-        given.limit_time.ToMilliseconds() if given.HasField("limit_time") else None,
-        given.not_before_time.ToMilliseconds() if given.HasField("not_before_time") else None,
+        now_ms, _milliseconds(given, "validity"), _milliseconds(given, "limit_time"), not_before_ms
     )
     normalized = normalize(
         given.content,
@@ -92,7 +91,6 @@ def check(
     message.rcpt_to = recipient.address
     if sender is not None:
         message.mail_from = sender.address
-    not_before_ms = given.not_before_time.ToMilliseconds() if given.HasField("not_before_time") else 0
     header, body = split(normalized.content)
     return Submission(
         tenant=tenant,
@@ -105,7 +103,7 @@ def check(
         or (sender is not None and sender.needs_smtputf8),
         accepted_ms=now_ms,
         deadline_ms=limits.deadline_ms,
-        due_ms=max(now_ms, not_before_ms),
+        due_ms=max(now_ms, not_before_ms or 0),
         acceptance=acceptance,
         header_message_id=header_block.message_id(header),
     )
@@ -133,6 +131,18 @@ def _sender(given: Message, tenant: str, return_paths: ReturnPaths | None) -> en
     except ValueError as error:
         raise invalid("return_path", "RETURN_PATH_TOO_LONG", f"return_path: {error}") from None
     return envelope.parse_mailbox(f"{local}@{domain}", "return_path.domain")
+
+
+def _milliseconds(
+    given: Message, field: Literal["validity", "limit_time", "not_before_time"]
+) -> int | None:
+    """Give a time of a message; None: it is absent."""
+    if not given.HasField(field):
+        return None
+    try:
+        return getattr(given, field).ToMilliseconds()  # type: ignore[no-any-return]
+    except ValueError as error:
+        raise invalid(field, "TIME_INVALID", f"{field}: {error}") from None
 
 
 def _check_options(given: Message) -> None:
