@@ -79,7 +79,7 @@ class Stack:
 
     async def _start(self, name: str) -> None:
         environ = os.environ | self._environ
-        if name in ("feedback", "relay"):
+        if name != "signer":
             environ[f"EMTA_{name.upper()}_REDIS_URL"] = self._store.url
         if name == "relay":
             environ |= {f"EMTA_RELAY_{peer.upper()}": address for peer, address in self.addresses.items()}

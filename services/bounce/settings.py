@@ -5,10 +5,10 @@ from pathlib import Path
 from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
-from services.chassis.settings import ServiceSettings
+from services.chassis.settings import StoreSettings
 
 
-class BounceSettings(ServiceSettings):
+class BounceSettings(StoreSettings):
     """EMTA_BOUNCE_*."""
 
     model_config = SettingsConfigDict(env_prefix="EMTA_BOUNCE_")

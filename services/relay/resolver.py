@@ -196,7 +196,11 @@ async def _over_tcp(server: NameServer, question: bytes) -> Answer:
         writer.close()
     if data[:2] != query[:2]:
         raise BadAnswer("another question's")
-    return parse(data, question)
+    answer = parse(data, question)
+    if answer.truncated:
+        # Nothing more can be asked, and that there are no records it does not say.
+        raise BadAnswer("cut off")
+    return answer
 
 
 def _query(identity: int, question: bytes, extra: bytes) -> bytes:

@@ -139,6 +139,7 @@ async def world(
         settings = {
             "EMTA_SIGNER_KEYS_DIR": str(keys_dir),
             "EMTA_SIGNER_RELOAD_SECONDS": "0.05",
+            "EMTA_BOUNCE_REDIS_URL": store_url,
             "EMTA_FEEDBACK_REDIS_URL": store_url,
             "EMTA_RELAY_REDIS_URL": store_url,
             "EMTA_RELAY_RESOLVERS": receiver.dns_address,

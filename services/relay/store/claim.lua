@@ -10,8 +10,8 @@
 --          space, like no other: not a count, which a replica that takes over could repeat), fences of
 --          earlier claims of the same owner whose answers got lost (between spaces),
 --          then for every domain that is treated otherwise: domain, at most so many of it
--- Returns the next time to look (ms, "" when nothing waits), and for every message its number, how
--- often its owner died, its record and its progress.
+-- Returns the next time to look (ms, "" when nothing waits); for every message its number, how often its
+-- owner died, its record and its progress; and 1 when another suspect is due.
 
 local prefix, now, lease_end = KEYS[1], ARGV[1], ARGV[2]
 local left, octets_left, usual = tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5])
@@ -102,4 +102,4 @@ end
 look_at(redis.call("ZRANGEBYSCORE", domains, "(" .. now, "+inf", "WITHSCORES", "LIMIT", 0, 1)[2])
 look_at(redis.call("ZRANGE", leased, 0, 0, "WITHSCORES")[2])
 look_at(redis.call("ZRANGEBYSCORE", suspects, "(" .. now, "+inf", "WITHSCORES", "LIMIT", 0, 1)[2])
-return { next_look or "", claimed }
+return { next_look or "", claimed, redis.call("ZCOUNT", suspects, "-inf", now) > 0 and 1 or 0 }
