@@ -12,7 +12,7 @@ _STATUS = r"[245]\.\d{1,3}\.\d{1,3}"
 # A code counts as one where a line or a quotation begins with it, where a word for an answer comes before,
 # or where an enhanced code comes after; other numbers are amounts.
 _REPLY = re.compile(
-    rf"(?:(?:^[\s>|*#]*|[<(\['\"`:;=#]\s{{0,4}}|<<<\s{{0,4}}|<-{{1,3}}\s{{0,4}}"
+    rf"(?:(?:^[\s>|*#]*|[<>(\['\"`:;=#]\s{{0,4}}|<<<\s{{0,4}}|<-{{1,3}}\s{{0,4}}"
     rf"|\b(?:said|says|error|code|repl\w{{1,3}}|respon\w{{1,5}}|returned|of|with|reason|status|server)\b\W{{1,4}})"
     rf"(?P<code>[45]\d\d)(?:(?P<dash>-)|[ \t:;,)]|$)|\b(?P<coded>[45]\d\d)[ -](?=#?{_STATUS}\b))"
     rf"\s{{0,4}}[#(]?(?:(?P<status>{_STATUS})\b[\s:;,)-]{{0,4}})?",
