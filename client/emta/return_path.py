@@ -116,8 +116,9 @@ def _octets(text: str) -> bytes:
 
 
 def _pack(name: MessageName) -> tuple[str, bytes]:
-    life, parts = _OTHER, [_counted(name.tenant.encode()), _counted(_number(name.epoch))]
-    if name.tenant == _DEFAULT_TENANT and name.epoch in (1, 2):
+    tenant = "" if name.tenant == _DEFAULT_TENANT else name.tenant
+    life, parts = _OTHER, [_counted(tenant.encode()), _counted(_number(name.epoch))]
+    if not tenant and name.epoch in (1, 2):
         life, parts = (_FIRST, _SECOND)[name.epoch - 1], []
     delivery_form, delivery = _identifier(name.delivery_id)
     message_form, message = _identifier(name.message_id)
@@ -166,6 +167,7 @@ def _unpack(form: int, octets: bytes) -> tuple[MessageName, int]:
         raise ValueError
     tenant, epoch = _DEFAULT_TENANT, life + 1
     if life == _OTHER:
-        tenant, epoch = take_counted().decode("ascii"), int.from_bytes(take_counted(), "big")
+        tenant = take_counted().decode("ascii") or _DEFAULT_TENANT
+        epoch = int.from_bytes(take_counted(), "big")
     delivery, message = take_identifier(delivery_form), take_identifier(message_form)
     return MessageName(tenant, delivery, message, epoch), at

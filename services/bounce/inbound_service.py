@@ -105,7 +105,10 @@ class InboundService(inbound_service_pb2_grpc.InboundServiceServicer):
 
     async def _open(self, item: QualifyInboundItem) -> _Case | Problem:
         now_ms = self._clock.now_ms()
-        arrived_ms = item.arrival_time.ToMilliseconds() if item.HasField("arrival_time") else now_ms
+        try:
+            arrived_ms = item.arrival_time.ToMilliseconds() if item.HasField("arrival_time") else now_ms
+        except ValueError as error:
+            return invalid("arrival_time", "TIME_INVALID", f"arrival_time: {error}")
         if not item.content:
             return invalid("content", "CONTENT_EMPTY", "the mail is empty")
         if len(item.envelope_recipient) > _MAX_ADDRESS:

@@ -120,10 +120,14 @@ def queries(request: FindMessagesRequest) -> None:
                 good = 1 <= len(query.recipient) <= _MAX_ADDRESS
             case _:
                 good = False
+        field = f"queries[{number}]"
         if not good:
-            field = f"queries[{number}]"
             text = f"{field}: a name, a Message-ID of 1 to 998 characters, or a recipient of 1 to 320"
             raise invalid(field, "QUERY_INVALID", text)
+        try:
+            query.accepted_before_time.ToMilliseconds()
+        except ValueError as error:
+            raise invalid(field, "TIME_INVALID", f"{field}: {error}") from None
 
 
 def page(request: ListLogsRequest) -> tuple[int, int]:

@@ -105,6 +105,7 @@ class Report:
             reply_code=reply.code if reply else 0,
             text=text[:LONGEST_TEXT],
             remote_mta=host_in("\n".join(said)) or (self._host if alone else ""),
+            phase=reply.phase if reply else "",
         )
 
     def _said_of(self, address: str) -> tuple[list[str], str]:

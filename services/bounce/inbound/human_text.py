@@ -7,6 +7,7 @@ import re
 from dataclasses import dataclass
 
 from services.bounce.inbound.entity import Entity, Fields, Part
+from services.bounce.inbound.smtp_words import reply_in
 
 # What a reporter has to say fits in far less; the rest is the returned message.
 _LONGEST = 64 * 1024
@@ -17,6 +18,7 @@ _RETURNED_TYPES = ("message/rfc822", "message/global", "text/rfc822-header", "me
 _FIELD = re.compile(r"[ \t>|]{0,4}([A-Za-z][A-Za-z0-9-]{1,40}):(?:[ \t]|$)")
 # Fields that a header has and a letter has not.
 _STRONG = {"received", "return-path", "dkim-signature", "arc-seal", "x-received"}
+_OF_WHOLE_HEADERS = _STRONG | {"mime-version", "content-type"}
 _USUAL = {"from", "to", "date", "subject", "message-id", "mime-version", "content-type", "cc", "sender"}
 _DECORATION = " \t-=*#|_"
 # "--- Below this line is a copy of the message.", "Original message follows."
@@ -48,11 +50,14 @@ def human_text(mail: Entity) -> HumanText:
     if not text.strip():
         text = "\n".join(_without_tags(part.text) for part in mail.parts if part.type == "text/html")
     lines = [line[:_MAX_LINE].rstrip() for line in text[:_LONGEST].split("\n")[:_MAX_LINES]]
-    end = _start_of_header(lines)
-    header = "\n".join(_without_indent(lines[end:]))
-    while end and (not lines[end - 1].strip(_DECORATION) or _ANNOUNCES.search(lines[end - 1])):
-        end -= 1
-    return HumanText(lines[:end], Fields(header))
+    start = _start_of_header(lines)
+    header = _without_indent(lines[start:])
+    behind = lines[start + len(header) :]
+    if _is_summary(header, behind):
+        return HumanText(lines[:start] + behind, Fields("\n".join(header)))
+    while start and (not lines[start - 1].strip(_DECORATION) or _ANNOUNCES.search(lines[start - 1])):
+        start -= 1
+    return HumanText(lines[:start], Fields("\n".join(header)))
 
 
 def returned_header(mail: Entity) -> Fields | None:
@@ -81,6 +86,12 @@ def _start_of_header(lines: list[str]) -> int:
         if fields == 3:
             return started
     return len(lines)
+
+
+def _is_summary(header: list[str], behind: list[str]) -> bool:
+    """Whether some fields say which message a report is about, and what it says follows them."""
+    names = {line.partition(":")[0].strip().lower() for line in header}
+    return not names & _OF_WHOLE_HEADERS and reply_in(behind) is not None
 
 
 def _indent(line: str) -> int:

@@ -42,6 +42,7 @@ class Recipient:
     reply_code: int = 0  # of SMTP, 200..599; 0: none is known
     text: str = ""  # the receiver's words without codes, else the reporter's; at most 1,024 characters
     remote_mta: str = ""  # who refused: host name in lower case
+    phase: str = ""  # where in SMTP, as SmtpPhase names it, in lower case: "mail", "rcpt", "dot"
 
 
 @dataclass(frozen=True, slots=True)

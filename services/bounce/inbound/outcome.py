@@ -57,6 +57,7 @@ def reply_of(mail: InboundMail, recipient: Recipient) -> SmtpReply:
     if not code and recipient.action == Action.DELAYED:
         code = 400
     return SmtpReply(
+        phase=f"SMTP_PHASE_{recipient.phase.upper() or 'UNSPECIFIED'}",
         code=code,
         enhanced_code=recipient.status,
         text=recipient.text.encode(errors="replace").decode(),

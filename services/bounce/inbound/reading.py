@@ -15,7 +15,7 @@ from services.bounce.inbound.human_text import HumanText, human_text, returned_h
 from services.bounce.inbound.mail import InboundMail, MailKind, Original, Recipient
 from services.bounce.inbound.notification import notification_in
 from services.bounce.inbound.request import request_in
-from services.bounce.inbound.smtp_words import reply_in
+from services.bounce.inbound.smtp_words import phase_in, reply_in
 from services.bounce.inbound.words import words
 
 # Where mail systems write the envelope's recipient, the most faithful first.
@@ -87,8 +87,6 @@ def _delivery_status(
 
 def _completed(recipient: Recipient, report: free_form.Report, *, alone: bool) -> Recipient:
     """Fill in what the machine-readable part leaves out and the words for people say."""
-    if recipient.text and recipient.reply_code:
-        return recipient
     said = report.about(recipient.address, alone=alone)
     return replace(
         recipient,
@@ -96,6 +94,7 @@ def _completed(recipient: Recipient, report: free_form.Report, *, alone: bool) -
         reply_code=recipient.reply_code or said.reply_code,
         text=recipient.text or said.text,
         remote_mta=recipient.remote_mta or said.remote_mta,
+        phase=phase_in(recipient.text) or said.phase,
     )
 
 

@@ -6,13 +6,14 @@ import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from services.bounce.inbound.words import names, words
 from services.bounce.reply_codes import without_codes
 
 _STATUS = r"[245]\.\d{1,3}\.\d{1,3}"
 # A code counts as one where a line or a quotation begins with it, where a word for an answer comes before,
 # or where an enhanced code comes after; other numbers are amounts.
 _REPLY = re.compile(
-    rf"(?:(?:^[\s>|*#]*|[<(\['\"`:;=#]\s{{0,4}}|<<<\s{{0,4}}|<-{{1,3}}\s{{0,4}}"
+    rf"(?:(?:^[\s>|*#]*|[<>(\['\"`:;=#]\s{{0,4}}|<<<\s{{0,4}}|<-{{1,3}}\s{{0,4}}"
     rf"|\b(?:said|says|error|code|repl\w{{1,3}}|respon\w{{1,5}}|returned|of|with|reason|status|server)\b\W{{1,4}})"
     rf"(?P<code>[45]\d\d)(?:(?P<dash>-)|[ \t:;,)]|$)|\b(?P<coded>[45]\d\d)[ -](?=#?{_STATUS}\b))"
     rf"\s{{0,4}}[#(]?(?:(?P<status>{_STATUS})\b[\s:;,)-]{{0,4}})?",
@@ -29,6 +30,7 @@ _HOST = re.compile(
     re.IGNORECASE | re.ASCII,
 )
 
+_PHASES = {name: words("phase", name) for name in names("phase")}
 # What follows a reply and is none of it: the next command, what qmail adds, a line across.
 _NO_REPLY = (">>>", "-->", "Giving up", "---", "===")
 
@@ -39,24 +41,32 @@ class Reply(NamedTuple):
     code: int
     status: str
     text: str
+    phase: str  # where in SMTP it was said, as SmtpPhase names it in lower case
 
 
 def reply_in(lines: Sequence[str]) -> Reply | None:
     """Give the first refusal (4xx, 5xx) that these lines quote, with the lines that go on with it."""
+    phase = ""
     for number, line in enumerate(lines):
+        phase = phase_in(line) or phase
         found = _REPLY.search(line)
         if found is None:
             continue
         code, status = found["code"] or found["coded"], found["status"] or ""
-        words = [line[found.end() :]]
+        said = [line[found.end() :]]
         for more in lines[number + 1 :]:
             more = more.strip().removeprefix("<<<").strip()
             if not more or more.startswith(_NO_REPLY):
                 break
-            words.append(_without_code(more, code, status))
-        text, _, quoted = without_codes(" ".join(words).strip(), int(code), status)
-        return Reply(int(code), quoted, text)
+            said.append(_without_code(more, code, status))
+        text, _, quoted = without_codes(" ".join(said).strip(), int(code), status)
+        return Reply(int(code), quoted, text, phase_in(text) or phase)
     return None
+
+
+def phase_in(text: str) -> str:
+    """Give the phase of SMTP that a report says a refusal came in; '' where it says none."""
+    return next((name for name, pattern in _PHASES.items() if pattern.search(text)), "")
 
 
 def status_in(text: str) -> str:

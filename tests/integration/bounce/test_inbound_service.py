@@ -464,6 +464,14 @@ async def test_a_mail_from_the_future_is_refused(world: World) -> None:
     assert Problem.from_status(result.error).reason == "ARRIVAL_IN_FUTURE"
 
 
+async def test_a_time_that_is_none_is_refused(world: World) -> None:
+    item = QualifyInboundItem(content=returned.dsn("m1@b.example"), arrival_time=Timestamp(seconds=10**15))
+
+    (result,) = (await world.inbound.QualifyInbound(QualifyInboundRequest(items=[item]))).results
+
+    assert Problem.from_status(result.error).reason == "TIME_INVALID"
+
+
 async def test_an_endless_envelope_recipient_is_refused(world: World) -> None:
     problem = await world.problem(returned.dsn("m1@b.example"), to="a" * 513)
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import grpc
 import pytest
+from google.protobuf.timestamp_pb2 import Timestamp
 
 from emta.client import Client
 from emta.feedback.v1.feedback_service_pb2 import (
@@ -21,6 +22,7 @@ from tests.support.clock import START_MS, ManualClock
 from tests.support.outcomes import item, outcome
 
 DAY = 86_400
+NO_TIME = Timestamp(seconds=10**15)
 
 
 def taken(
@@ -143,6 +145,7 @@ async def test_queries_are_answered_in_their_order(client: Client) -> None:
         ([MessageQuery()], "QUERY_INVALID"),
         ([MessageQuery(recipient="a" * 321)], "QUERY_INVALID"),
         ([MessageQuery(name=MessageName(delivery_id="d1"))], "QUERY_INVALID"),
+        ([MessageQuery(recipient="a@b.example", accepted_before_time=NO_TIME)], "TIME_INVALID"),
     ],
 )
 async def test_bad_queries_are_refused(client: Client, queries: list[MessageQuery], reason: str) -> None:

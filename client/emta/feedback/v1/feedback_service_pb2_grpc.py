@@ -135,7 +135,8 @@ class FeedbackServiceServicer:
     def FindMessages(self, request, context):
         """Finds messages of any delivery by what outsiders know of them. Messages are found by Message-ID and
         recipient for twelve days after their acceptance. Idempotent.
-        Errors: INVALID_ARGUMENT BATCH_EMPTY, BATCH_TOO_LARGE, QUERY_INVALID.
+        Errors: INVALID_ARGUMENT BATCH_EMPTY, BATCH_TOO_LARGE, QUERY_INVALID,
+        TIME_INVALID.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

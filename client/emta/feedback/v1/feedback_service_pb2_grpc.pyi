@@ -68,7 +68,8 @@ class FeedbackServiceStub:
     FindMessages: _grpc.UnaryUnaryMultiCallable[_feedback_service_pb2.FindMessagesRequest, _feedback_service_pb2.FindMessagesResponse]
     """Finds messages of any delivery by what outsiders know of them. Messages are found by Message-ID and
     recipient for twelve days after their acceptance. Idempotent.
-    Errors: INVALID_ARGUMENT BATCH_EMPTY, BATCH_TOO_LARGE, QUERY_INVALID.
+    Errors: INVALID_ARGUMENT BATCH_EMPTY, BATCH_TOO_LARGE, QUERY_INVALID,
+    TIME_INVALID.
     """
 
 @_typing.type_check_only
@@ -111,7 +112,8 @@ class FeedbackServiceAsyncStub(FeedbackServiceStub):
     FindMessages: _aio.UnaryUnaryMultiCallable[_feedback_service_pb2.FindMessagesRequest, _feedback_service_pb2.FindMessagesResponse]  # type: ignore[assignment]
     """Finds messages of any delivery by what outsiders know of them. Messages are found by Message-ID and
     recipient for twelve days after their acceptance. Idempotent.
-    Errors: INVALID_ARGUMENT BATCH_EMPTY, BATCH_TOO_LARGE, QUERY_INVALID.
+    Errors: INVALID_ARGUMENT BATCH_EMPTY, BATCH_TOO_LARGE, QUERY_INVALID,
+    TIME_INVALID.
     """
 
 class FeedbackServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -193,7 +195,8 @@ class FeedbackServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_feedback_service_pb2.FindMessagesResponse, _abc.Awaitable[_feedback_service_pb2.FindMessagesResponse]]:
         """Finds messages of any delivery by what outsiders know of them. Messages are found by Message-ID and
         recipient for twelve days after their acceptance. Idempotent.
-        Errors: INVALID_ARGUMENT BATCH_EMPTY, BATCH_TOO_LARGE, QUERY_INVALID.
+        Errors: INVALID_ARGUMENT BATCH_EMPTY, BATCH_TOO_LARGE, QUERY_INVALID,
+        TIME_INVALID.
         """
 
 def add_FeedbackServiceServicer_to_server(servicer: FeedbackServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -27,3 +27,22 @@ def test_layout(layout: dict[str, Any]) -> None:
     assert first.remote_mta == layout.get("remote", first.remote_mta)
     assert first.action is (Action.DELAYED if layout.get("delayed") else Action.FAILED)
     assert found.original.message_id == "<m1@news.example>"
+
+
+@pytest.mark.parametrize(
+    ("words", "phase"),
+    [
+        ("host mx[192.0.2.1] said: 550 no (in reply to MAIL FROM command)", "mail"),
+        ("host mx[192.0.2.1] said: 550 no (in reply to RCPT TO command)", "rcpt"),
+        ("host mx[192.0.2.1] said: 550 no (in reply to end of DATA command)", "dot"),
+        ("SMTP error from remote mail server after MAIL FROM:<bounce+1@news.example>:\n550 no", "mail"),
+        ("SMTP error from remote mail server after end of data:\n550 no", "dot"),
+        ("SMTP error from remote mail server after initial connection:\n550 no", "connect"),
+        (">>> MAIL From:<bounce+1@news.example>\n<<< 250 ok\n>>> RCPT To:<x>\n<<< 550 no", "rcpt"),
+        ("mx [192.0.2.1] did not like our RCPT TO:\n550 no", "rcpt"),
+        ("192.0.2.1 failed after I sent the message.\nRemote host said: 550 no", "dot"),
+        ("550 no", ""),
+    ],
+)
+def test_where_in_smtp_it_was_said(words: str, phase: str) -> None:
+    assert read(mail(f"<anna@shop.example>:\n{words}\n")).recipients[0].phase == phase
