@@ -22,13 +22,7 @@ from emta.bounce.v1.inbound_service_pb2 import (
     QualifyInboundResponse,
     QualifyInboundResult,
 )
-from emta.feedback.v1.feedback_service_pb2 import (
-    FoundMessages,
-    MessageQuery,
-    RecordOutcomesItem,
-    RecordOutcomesResult,
-)
-from emta.feedback.v1.feedback_service_pb2 import MessageName as Name
+from emta.feedback.v1.feedback_service_pb2 import RecordOutcomesItem, RecordOutcomesResult
 from emta.feedback.v1.log_pb2 import LogEffect
 from emta.problems import Problem, invalid, unavailable
 from emta.return_path import ReturnPaths
@@ -36,7 +30,14 @@ from services.bounce.feedback import Feedback
 from services.bounce.inbound import events
 from services.bounce.inbound.entity import MAX_OCTETS, LimitError
 from services.bounce.inbound.mail import InboundMail, Recipient
-from services.bounce.inbound.original import Clues, Found, addresses_of, clues_of, original_of
+from services.bounce.inbound.original import (
+    Clues,
+    Found,
+    clues_of,
+    found_for,
+    original_of,
+    queries_of,
+)
 from services.bounce.inbound.outcome import meaning, reply_of
 from services.bounce.inbound.reading import read
 from services.bounce.live_rules import LiveRules
@@ -54,6 +55,9 @@ _FUTURE_MS = 300_000
 # How long a mail about a message in flight should wait.
 _IN_FLIGHT_SECONDS = 60.0
 
+# The Relay tells of a message at once, but Feedback may be away. After so long it has lost it.
+_UNKNOWN_MS = 4 * 86_400_000
+
 _log = Log("bounce")
 
 
@@ -70,6 +74,7 @@ class _Case:
     recipients: list[InboundRecipient] = field(default_factory=list)
     told: dict[int, RecordOutcomesItem] = field(default_factory=dict)  # by number of the recipient
     problem: Problem | None = None  # why it has to come again
+    is_about_unknown: bool = False  # it names a message that we have signed, and Feedback has none
 
 
 class InboundService(inbound_service_pb2_grpc.InboundServiceServicer):
@@ -92,7 +97,10 @@ class InboundService(inbound_service_pb2_grpc.InboundServiceServicer):
         cases = [case for case in opened if isinstance(case, _Case)]
         await self._find(cases)
         qualifier = self._rules.qualifier
+        now_ms = self._clock.now_ms()
         for case in cases:
+            named = case.clues.name is not None and not case.found.named
+            case.is_about_unknown = named and case.arrived_ms > now_ms - _UNKNOWN_MS
             if case.problem is None:
                 _decide(case, qualifier, tenant_of(context))
         await self._record(cases)
@@ -128,7 +136,7 @@ class InboundService(inbound_service_pb2_grpc.InboundServiceServicer):
 
     async def _find(self, cases: Sequence[_Case]) -> None:
         """Ask Feedback for the rows that the mails may be about."""
-        queries = [_queries(case) for case in cases]
+        queries = [queries_of(case.mail, case.clues, case.arrived_ms) for case in cases]
         wanted = list(chain(*queries))
         if not wanted:
             return
@@ -139,7 +147,7 @@ class InboundService(inbound_service_pb2_grpc.InboundServiceServicer):
                 case.problem = problem if own else None
             return
         for case, own in zip(cases, queries, strict=True):
-            case.found = _found(own, [next(answers) for _ in own])
+            case.found = found_for(own, [next(answers).entries for _ in own])
 
     async def _record(self, cases: Sequence[_Case]) -> None:
         told = [(case, number) for case in cases if case.problem is None for number in case.told]
@@ -169,42 +177,6 @@ def _over_limit(text: str) -> Problem:
     return invalid("content", "MAIL_OVER_LIMIT", text)
 
 
-def _queries(case: _Case) -> list[MessageQuery]:
-    """Say what to ask for; nothing where the mail has nothing to tell of a message."""
-    clues, mail = case.clues, case.mail
-    if not mail.recipients:
-        return []
-    if clues.name is not None:
-        name = clues.name
-        return [
-            MessageQuery(
-                name=Name(tenant=name.tenant, delivery_id=name.delivery_id, message_id=name.message_id)
-            )
-        ]
-    queries = [MessageQuery(header_message_id=clues.message_id)] if clues.message_id else []
-    if not clues.forged:
-        # Who forges a return path knows the recipient, too; a Message-ID only who has seen the message.
-        addresses = chain(*(addresses_of(mail, recipient) for recipient in mail.recipients))
-        queries += [MessageQuery(recipient=address) for address in dict.fromkeys(addresses)]
-    for query in queries:
-        query.accepted_before_time.FromMilliseconds(case.arrived_ms)
-    return queries
-
-
-def _found(queries: Sequence[MessageQuery], answers: Sequence[FoundMessages]) -> Found:
-    found, to_recipient = Found(), {}
-    for query, answer in zip(queries, answers, strict=True):
-        match query.WhichOneof("by"):
-            case "name":
-                found.named = answer.entries
-            case "header_message_id":
-                found.with_message_id = answer.entries
-            case _:
-                to_recipient[query.recipient] = answer.entries
-    found.to_recipient = to_recipient
-    return found
-
-
 def _decide(case: _Case, qualifier: Qualifier, tenant: str) -> None:
     """Qualify each recipient, find his message, and make the event to record."""
     span = begin_span("bounce", "bounce.inbound", case.item.traceparent, kind=SpanKind.SERVER)
@@ -224,22 +196,28 @@ def _about_recipient(
     mail, name = case.mail, case.clues.name
     reply, qualification = reply_of(mail, recipient), meaning(mail, recipient, qualifier)
     said = InboundRecipient(address=recipient.address, reply=reply, qualification=qualification)
+    outcome = events.outcome_of(mail, reply, qualification)
     found_by, row = original_of(mail, recipient, case.clues, case.found, case.arrived_ms)
     if row is None:
+        if outcome is not None and case.is_about_unknown:
+            case.problem = _in_flight("Feedback does not know its message yet")
         return said, None
     said.found_by = found_by
     said.tenant, said.delivery_id, said.message_id = tenant, row.delivery_id, row.message_id
+    if outcome is None:
+        return said, None
     epoch = 0
     if name is not None and found_by == FoundBy.FOUND_BY_RETURN_PATH:
         said.tenant, epoch = name.tenant, name.epoch
-    outcome = events.outcome_of(mail, reply, qualification)
-    if outcome is None:
-        return said, None
     events.about(outcome, row, tenant=said.tenant, epoch=epoch, arrived_ms=case.arrived_ms)
     if events.ends(outcome, row):
-        text = "its delivery is not over; send the mail again"
-        case.problem = unavailable("MESSAGE_IN_FLIGHT", text, retry_after=_IN_FLIGHT_SECONDS)
+        case.problem = _in_flight("for Feedback the delivery of its message is not over")
     return said, events.item(outcome, case.digest, recipient.address)
+
+
+def _in_flight(why: str) -> Problem:
+    text = f"{why}; send the mail again"
+    return unavailable("MESSAGE_IN_FLIGHT", text, retry_after=_IN_FLIGHT_SECONDS)
 
 
 def _effect(result: RecordOutcomesResult) -> InboundEffect:

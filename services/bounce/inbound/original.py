@@ -5,8 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 
 from emta.bounce.v1.inbound_service_pb2 import FoundBy
+from emta.feedback.v1.feedback_service_pb2 import MessageName as Name
+from emta.feedback.v1.feedback_service_pb2 import MessageQuery
 from emta.feedback.v1.log_pb2 import LogEntry, LogStatus
 from emta.return_path import ForgedError, MessageName, ReturnPaths
 from services.bounce.inbound.mail import InboundMail, MailKind, Recipient
@@ -59,6 +62,38 @@ def addresses_of(mail: InboundMail, recipient: Recipient) -> list[str]:
     if not any(known) and len(mail.recipients) == len(mail.original.recipients) == 1:
         known = list(mail.original.recipients)
     return list(dict.fromkeys(address for address in known if address))
+
+
+def queries_of(mail: InboundMail, clues: Clues, arrived_ms: int) -> list[MessageQuery]:
+    """Say what to ask Feedback; nothing for a mail that says nothing about anybody."""
+    if not mail.recipients:
+        return []
+    if name := clues.name:
+        named = Name(tenant=name.tenant, delivery_id=name.delivery_id, message_id=name.message_id)
+        return [MessageQuery(name=named)]
+    queries = [MessageQuery(header_message_id=clues.message_id)] if clues.message_id else []
+    if not clues.forged:
+        # Who forges a return path knows the recipient, too; a Message-ID only who has seen the message.
+        addresses = chain(*(addresses_of(mail, recipient) for recipient in mail.recipients))
+        queries += [MessageQuery(recipient=address) for address in dict.fromkeys(addresses)]
+    for query in queries:
+        query.accepted_before_time.FromMilliseconds(arrived_ms)
+    return queries
+
+
+def found_for(queries: Sequence[MessageQuery], answers: Sequence[Sequence[LogEntry]]) -> Found:
+    """Put together what Feedback answers."""
+    found, to_recipient = Found(), {}
+    for query, entries in zip(queries, answers, strict=True):
+        match query.WhichOneof("by"):
+            case "name":
+                found.named = entries
+            case "header_message_id":
+                found.with_message_id = entries
+            case _:
+                to_recipient[query.recipient] = entries
+    found.to_recipient = to_recipient
+    return found
 
 
 def original_of(

@@ -406,6 +406,21 @@ async def test_a_bounce_that_overtakes_the_report_of_sending_waits(world: World)
     assert report.recipients[0].effect == FAILED
 
 
+async def test_a_bounce_that_overtakes_the_report_of_acceptance_waits_for_days_at_most(
+    world: World,
+) -> None:
+    item = QualifyInboundItem(content=returned.dsn("m1@b.example"), envelope_recipient=return_path())
+    item.arrival_time.FromMilliseconds(world.clock.now_ms())
+    request = QualifyInboundRequest(items=[item])
+
+    (early,) = (await world.inbound.QualifyInbound(request)).results
+    world.clock.advance(5 * DAY)
+    (late,) = (await world.inbound.QualifyInbound(request)).results
+
+    assert Problem.from_status(early.error).reason == "MESSAGE_IN_FLIGHT"
+    assert late.report.recipients[0].found_by == FoundBy.FOUND_BY_UNSPECIFIED
+
+
 async def test_while_feedback_is_away_mails_are_to_be_sent_again(world: World) -> None:
     await world.sent()
     await world.stack.aclose()
