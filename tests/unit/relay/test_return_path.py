@@ -8,6 +8,8 @@ import pytest
 from emta.problems import Problem
 from emta.relay.v1.message_pb2 import Message, ReturnPath, ReturnPathMode
 from emta.return_path import MessageName, ReturnPaths
+from services.chassis.settings import SettingsError, load_settings
+from services.relay.settings import RelaySettings
 from services.relay.submission import Submission, check
 from tests.support.clock import START_MS
 
@@ -106,3 +108,10 @@ def test_a_domain_without_the_mode_is_a_slip() -> None:
     problem = refusal(return_path=ReturnPath(domain="b.shop.example"))
 
     assert problem.reason == "RETURN_PATH_DOMAIN_UNUSED"
+
+
+def test_a_short_key_stops_the_start_and_is_not_told() -> None:
+    with pytest.raises(SettingsError, match="EMTA_RELAY_RETURN_PATH_KEY.*32 characters") as caught:
+        load_settings(RelaySettings, {"EMTA_RELAY_RETURN_PATH_KEY": "hunter2"})
+
+    assert "hunter2" not in str(caught.value)
