@@ -111,7 +111,7 @@ def test_a_domain_without_the_mode_is_a_slip() -> None:
 
 
 def test_a_short_key_stops_the_start_and_is_not_told() -> None:
-    with pytest.raises(SettingsError, match="EMTA_RELAY_RETURN_PATH_KEY.*32 characters") as caught:
+    with pytest.raises(SettingsError, match=r"EMTA_RELAY_RETURN_PATH_KEY.*32 characters") as caught:
         load_settings(RelaySettings, {"EMTA_RELAY_RETURN_PATH_KEY": "hunter2"})
 
     assert "hunter2" not in str(caught.value)
