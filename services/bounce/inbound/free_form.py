@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from enum import IntEnum
 from functools import cached_property
 from typing import NamedTuple
@@ -49,8 +49,12 @@ _LABEL = re.compile(
     re.IGNORECASE,
 )
 _NOT_RECIPIENT = re.compile(
-    r"(?:\bfrom|\bby|sender|reply-to|contact|e-?mail to|write to|\bid|return-path|envelope-from|message-id)"
-    r"[\s:=]{0,10}[<\"'\[(]{0,2}$",
+    r"(?:\bfrom|\bby|sender|reply-to|\bid|return-path|envelope-from|message-id)[\s:=]{0,10}[<\"'\[(]{0,2}$",
+    re.IGNORECASE,
+)
+# Whom to ask is no recipient wherever else it stands.
+_CONTACT = re.compile(
+    r"(?:contact|assistance|write to|please e-?mail|send (?:an? )?e?-?mail to)[\s:=]{0,10}[<\"'\[(]{0,2}$",
     re.IGNORECASE,
 )
 # What is shorter only announces: "Reason:", "(unrecoverable error)".
@@ -166,14 +170,18 @@ def _of_field(fields: Fields, name: str) -> list[str]:
     return list(dict.fromkeys(found))
 
 
-def _mentions(lines: list[str], own: Collection[str]) -> Iterator[_Mention]:
+def _mentions(lines: list[str], own: Collection[str]) -> list[_Mention]:
+    mentions, contacts = [], set()
     for number, line in enumerate(lines):
         for address in in_text(line):
             if address.lower() in own:
                 continue
             before, _, rest = line.partition(address)
-            if (place := _place(before, rest)) is not None:
-                yield _Mention(number, place, address, rest)
+            if _CONTACT.search(before[-60:]):
+                contacts.add(address.lower())
+            elif (place := _place(before, rest)) is not None:
+                mentions.append(_Mention(number, place, address, rest))
+    return [mention for mention in mentions if mention.address.lower() not in contacts]
 
 
 def _place(before: str, rest: str) -> _Place | None:

@@ -36,10 +36,11 @@ _HIDDEN_TAG = re.compile(r"<(/?)(?:style|script|head)(?:\s[^<>]*)?>", re.IGNOREC
 
 @dataclass(frozen=True, slots=True)
 class HumanText:
-    """Lines for people, and the header of the returned message where that stands among them."""
+    """Lines for people; where the returned message stands among them, its header, and all of it."""
 
     lines: list[str]
     returned: Fields
+    message: str
 
 
 def human_text(mail: Entity) -> HumanText:
@@ -54,16 +55,20 @@ def human_text(mail: Entity) -> HumanText:
     header = _without_indent(lines[start:])
     behind = lines[start + len(header) :]
     if _is_summary(header, behind):
-        return HumanText(lines[:start] + behind, Fields("\n".join(header)))
+        return HumanText(lines[:start] + behind, Fields("\n".join(header)), "")
     while start and (not lines[start - 1].strip(_DECORATION) or _ANNOUNCES.search(lines[start - 1])):
         start -= 1
-    return HumanText(lines[:start], Fields("\n".join(header)))
+    return HumanText(lines[:start], Fields("\n".join(header)), "\n".join([*header, *behind]))
 
 
-def returned_header(mail: Entity) -> Fields | None:
-    """Give the header of the message that a part returns, where there is such a part."""
-    part = next((part for part in mail.parts if part.type.startswith(_RETURNED_TYPES)), None)
-    return Fields(part.text.lstrip("\n").partition("\n\n")[0]) if part else None
+def returned_part(mail: Entity) -> Part | None:
+    """Give the part that returns a message, or its header."""
+    return next((part for part in mail.parts if part.type.startswith(_RETURNED_TYPES)), None)
+
+
+def header_of(part: Part) -> Fields:
+    """Give the header of the message that a part returns."""
+    return Fields(part.text.lstrip("\n").partition("\n\n")[0])
 
 
 def _is_attached(part: Part) -> bool:

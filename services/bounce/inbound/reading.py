@@ -11,7 +11,7 @@ from services.bounce.inbound import arf, dsn, free_form
 from services.bounce.inbound.address import first_in
 from services.bounce.inbound.automatic import automatic_kind
 from services.bounce.inbound.entity import Entity, Fields, opened
-from services.bounce.inbound.human_text import HumanText, human_text, returned_header
+from services.bounce.inbound.human_text import HumanText, header_of, human_text, returned_part
 from services.bounce.inbound.mail import InboundMail, MailKind, Original, Recipient
 from services.bounce.inbound.notification import notification_in
 from services.bounce.inbound.request import request_in
@@ -29,11 +29,22 @@ _BOUNCED = words("subject", "bounce")
 
 def read(raw: bytes) -> InboundMail:
     """Read a mail. Raises LimitError (entity.py) for one that is too large or too deeply nested."""
-    mail = opened(raw)
+    outer, passed_on = _read(opened(raw))
+    if not passed_on:
+        return outer
+    inner, _ = _read(opened(passed_on))
+    if inner.kind != MailKind.BOUNCE:
+        return outer
+    return replace(inner, arrived_at=outer.arrived_at, sender=outer.sender, message_id=outer.message_id)
+
+
+def _read(mail: Entity) -> tuple[InboundMail, bytes]:
+    """Read a mail; gives as well the report that it passes on behind words of its own, if it does."""
     text = human_text(mail)
-    returned = returned_header(mail) or text.returned
+    part = returned_part(mail)
+    returned = header_of(part) if part else text.returned
     known = _common(mail, returned)
-    return (
+    found = (
         _delivery_status(mail, text, returned, known)
         or _complaint(mail, returned, known)
         or _notification(mail, known)
@@ -41,6 +52,10 @@ def read(raw: bytes) -> InboundMail:
         or _answer(mail, text, known)
         or known
     )
+    has_status = any(part.type in dsn.TYPES for part in mail.parts)
+    if has_status or returned.get("return-path") != "<>":
+        return found, b""
+    return found, part.body if part else text.message.encode(errors="replace")
 
 
 def _common(mail: Entity, returned: Fields) -> InboundMail:

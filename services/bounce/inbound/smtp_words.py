@@ -32,7 +32,7 @@ _HOST = re.compile(
 
 _PHASES = {name: words("phase", name) for name in names("phase")}
 # What follows a reply and is none of it: the next command, what qmail adds, a line across.
-_NO_REPLY = (">>>", "-->", "Giving up", "---", "===")
+_NO_REPLY = (">>>", "-->", "Giving up", "I'm not going to try", "---", "===")
 
 
 class Reply(NamedTuple):

@@ -6,7 +6,10 @@ import tomllib
 from importlib import resources
 from typing import Protocol
 
-from services.bounce.matcher import compiled
+import re2
+
+# What a pattern's automaton, which is made while it is used, may grow to: some 20 of them stay small.
+_AUTOMATON_BYTES = 4 * 1024 * 1024
 
 _LISTS = tomllib.loads(resources.files(__package__).joinpath("words.toml").read_text("utf-8"))
 
@@ -20,7 +23,11 @@ class Pattern(Protocol):
 
 def words(section: str, name: str) -> Pattern:
     """Give a list of words as one pattern."""
-    pattern: Pattern = compiled("|".join(_LISTS[section][name]))
+    options = re2.Options()
+    options.case_sensitive = False
+    options.never_capture = True
+    options.max_mem = _AUTOMATON_BYTES
+    pattern: Pattern = re2.compile("|".join(_LISTS[section][name]), options)
     return pattern
 
 

@@ -130,3 +130,15 @@ def test_a_recipient_without_a_domain_stands_in_the_words_or_the_returned_messag
     local = "Final-Recipient: rfc822; anna\nAction: failed\nStatus: 5.1.1\n"
 
     assert read(dsn(local)).recipients[0].address == "anna@shop.example"
+
+
+def test_a_report_that_a_program_passes_on_is_read() -> None:
+    words = "It could not be delivered. Please contact <support@isp.example>.\n\nAsk <support@isp.example>"
+    report = dsn(FAILED).decode().replace("b1", "b2")
+
+    inside = read(mail(f"{words}\n\n{report}"))
+    attached = read(multipart(("text/plain", words), ("message/rfc822", report), kind="mixed"))
+
+    assert inside == attached
+    assert [each.address for each in inside.recipients] == ["anna@inner.shop.example"]
+    assert inside.arrived_at == (SENDER,)
