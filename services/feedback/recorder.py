@@ -130,7 +130,7 @@ def _decide(
         domain=kpis.recipient_domain(step.after),
         domain_counters=domain_counters,
         failed_ms=outcome.event_time.ToMilliseconds() if failed else None,
-        found_by=finding.digests(outcome) if step.before is None else (),
+        found_by=finding.index_entry(outcome) if step.before is None else b"",
     )
     rows[_name(outcome)] = Row(CHANGED_BY_THIS_CALL, change.sequence, step.after)
     return change

@@ -24,6 +24,7 @@ _MAX_METADATA, _MAX_METADATA_KEY, _MAX_METADATA_VALUE = 32, 64, 256
 _MAX_QUERIES = 1_000
 # RFC 5322 section 2.1.1; RFC 3696 erratum 1690 with room for what is no address.
 _MAX_MESSAGE_ID, _MAX_ADDRESS = 998, 320
+_YEAR_10000 = 253_402_300_800  # Unix time, seconds
 _DEFAULT_PAGE, _MAX_PAGE, _MAX_IDS = 100, 1_000, 1_000
 
 
@@ -92,6 +93,8 @@ def outcome(item: RecordOutcomesItem) -> Problem | None:
         what = "tenant must be an identifier"
     elif not told.HasField("event_time"):
         what = "event_time is missing"
+    elif not 0 <= told.event_time.seconds < _YEAR_10000:
+        what = "event_time is outside of the years 1970 to 9999"
     elif told.WhichOneof("event") is None:
         what = "event is missing"
     elif told.HasField("taken_into_account") and not told.recipient:

@@ -7,7 +7,7 @@
 --          sequence, row, event, key of an unsequenced outcome ("": sequenced),
 --          n, n counters (name, change), domain, m, m counters of the domain (name, change),
 --          hour in which it made the message fail ("": it did not), what the index of failures keeps,
---          k, k entries of the index of accepted messages (bucket, digest)
+--          what the index of accepted messages gets: day (4 octets), digests (8 each); "": nothing
 -- Returns for every outcome its position, 0 when the row has changed meanwhile, or -1 for a duplicate.
 
 local prefix = KEYS[1]
@@ -15,6 +15,8 @@ local now, remember, keep_failed, keep_found = ARGV[1], ARGV[2], ARGV[3], ARGV[4
 local at, results, touched = 5, {}, {}
 -- What an entry of a stream holds at most: Lua's stack bounds a call's arguments.
 local ENTRY = 250
+local BUCKETS = 16384 -- as in ledger.py
+
 local position = tonumber(redis.call("GET", prefix .. "position") or 0)
 local deliveries = {}
 local events = {}
@@ -46,10 +48,15 @@ local function add_counters(sums, first, count, label)
     end
 end
 
-local function add_found(bucket, digest)
-    local key, entry = prefix .. "found:" .. bucket, digest .. struct.pack(">I6", position)
-    if redis.call("APPEND", key, entry) == #entry then
-        redis.call("EXPIRE", key, keep_found)
+local function add_found(packed)
+    local day, at_position = struct.unpack(">I4", packed), struct.pack(">I6", position)
+    for first = 5, #packed, 8 do
+        local bucket = struct.unpack(">I2", packed, first) % BUCKETS
+        local key = string.format("%sfound:%d:%d", prefix, day, bucket)
+        local entry = string.sub(packed, first + 2, first + 7) .. at_position
+        if redis.call("APPEND", key, entry) == #entry then
+            redis.call("EXPIRE", key, keep_found)
+        end
     end
 end
 
@@ -61,8 +68,6 @@ while at <= #ARGV do
     local domain_count = tonumber(ARGV[domain_at + 1])
     local failed_at = domain_at + 2 + 2 * domain_count
     local hour = ARGV[failed_at]
-    local found_at = failed_at + 3
-    local found_end = found_at + 2 * tonumber(ARGV[failed_at + 2])
 
     local row = prefix .. "row:" .. name .. "\0" .. message
     local seen = prefix .. "seen:" .. unsequenced
@@ -101,13 +106,13 @@ while at <= #ARGV do
             of_hour[#of_hour + 1] = ARGV[failed_at + 1]
             failed[hour] = of_hour
         end
-        for here = found_at, found_end - 1, 2 do
-            add_found(ARGV[here], ARGV[here + 1])
+        if ARGV[failed_at + 2] ~= "" then
+            add_found(ARGV[failed_at + 2])
         end
         touched[row] = true
         results[#results + 1] = position
     end
-    at = found_end
+    at = failed_at + 3
 end
 
 if #events > 0 then

@@ -14,6 +14,7 @@ from emta.feedback.v1.feedback_service_pb2 import (
     MessageName,
     MessageQuery,
     RecordOutcomesItem,
+    RecordOutcomesRequest,
 )
 from emta.feedback.v1.outcome_pb2 import TakenIntoAccount
 from emta.problems import Problem
@@ -118,6 +119,17 @@ async def test_the_message_id_is_not_kept_with_the_events(client: Client) -> Non
     async for event in client.watch("d1"):
         assert not event.outcome.taken_into_account.header_message_id
         break
+
+
+async def test_a_message_of_no_time_is_refused(client: Client) -> None:
+    told = taken("m1")
+    told.outcome.event_time.CopyFrom(NO_TIME)
+
+    answer = await client._feedback.RecordOutcomes(
+        RecordOutcomesRequest(producer="relay/s00", items=[told])
+    )
+
+    assert Problem.from_status(answer.results[0].error).reason == "OUTCOME_INVALID"
 
 
 async def test_queries_are_answered_in_their_order(client: Client) -> None:
