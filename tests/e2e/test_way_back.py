@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import timedelta
 from pathlib import Path
 
@@ -186,13 +187,18 @@ async def test_a_maildir_is_drained_and_what_cannot_be_read_stays(world: World, 
     (tmp_path / "cur" / "personal").write_bytes(returned.personal())
     (tmp_path / "cur" / "huge").write_bytes(b"a" * 1_100_000)
     (tmp_path / "tmp" / "coming").write_bytes(b"half a ma")
+    (tmp_path / "people").mkdir()
 
-    code, out, err = await emta(world, tmp_path, "inbound", str(tmp_path), "--remove")
+    code, out, err = await emta(world, tmp_path, "inbound", str(tmp_path), "--remove", "--other", "people")
+
+    def kept() -> list[Path]:
+        return list((tmp_path / "people").iterdir())
 
     assert (code, err) == (2, "")
     assert "MAIL_OVER_LIMIT" in out
     assert not (tmp_path / "new" / "bounce").exists()
     assert not (tmp_path / "cur" / "personal").exists()
+    assert [file.read_bytes() for file in await asyncio.to_thread(kept)] == [returned.personal()]
     assert (tmp_path / "cur" / "huge").exists()
     assert (tmp_path / "tmp" / "coming").exists()
     assert (await world.entry()).status == FAILED

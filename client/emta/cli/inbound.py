@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import sys
 import time
 from collections.abc import Iterable, Iterator
@@ -31,7 +32,6 @@ EX_TEMPFAIL = 75
 _BATCH_MAILS, _BATCH_OCTETS = 100, 15 * 1024 * 1024
 _MOST_OCTETS = 1024 * 1024
 _STDIN = "-"
-_TRANSIENT = frozenset({grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.RESOURCE_EXHAUSTED})
 
 _FOUND_BY = {
     FoundBy.FOUND_BY_RETURN_PATH: "return path",
@@ -60,6 +60,15 @@ def inbound(
     recipient: Annotated[
         str, typer.Option(help="Address that the mail was delivered to, from its envelope.")
     ] = "",
+    other: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder that gets a copy of what people wrote, or nobody can tell.",
+            exists=True,
+            file_okay=False,
+            writable=True,
+        ),
+    ] = None,
     remove: Annotated[bool, typer.Option("--remove", help="Remove each file that was dealt with.")] = False,
     json: Annotated[bool, typer.Option("--json", help="JSON lines, for machines.")] = False,
 ) -> None:
@@ -74,10 +83,10 @@ def inbound(
     """
     if recipient and source != _STDIN and Path(source).is_dir():
         bad_input("--recipient: is of one mail, and not of a folder")
-    run(_inbound(source, recipient, remove, json))
+    run(_inbound(source, recipient, other, remove, json))
 
 
-async def _inbound(source: str, recipient: str, remove: bool, json: bool) -> int:
+async def _inbound(source: str, recipient: str, other: Path | None, remove: bool, json: bool) -> int:
     exit_code = 0
     async with client() as connection:
         for batch in _batches(_mails(source), recipient):
@@ -88,11 +97,29 @@ async def _inbound(source: str, recipient: str, remove: bool, json: bool) -> int
                 else:
                     _show(name, result, problem)
                 if problem is not None:
-                    again = problem.code in _TRANSIENT
-                    exit_code = max(exit_code, EX_TEMPFAIL if again else EXIT_BAD_INPUT)
-                elif remove:
+                    code = EX_TEMPFAIL if _comes_again(problem) else EXIT_BAD_INPUT
+                    exit_code = max(exit_code, code)
+                    continue
+                if other is not None and result.report.kind == InboundKind.INBOUND_KIND_OTHER:
+                    _keep(batch[name].content, other)
+                if remove:
                     _remove(name)
     return exit_code
+
+
+def _comes_again(problem: Problem) -> bool:
+    """Whether to hand over the mail again: also after a defect of ours, which may be gone by then."""
+    return problem.code is not grpc.StatusCode.INVALID_ARGUMENT
+
+
+def _keep(content: bytes, folder: Path) -> None:
+    """Put a mail into a folder; the same again changes nothing."""
+    name = hashlib.sha256(content).hexdigest()[:32]
+    try:
+        (folder / f"{name}.eml").write_bytes(content)
+    except OSError as error:
+        print(f"emta: {error.filename}: {error.strerror}", file=sys.stderr)
+        raise SystemExit(EX_TEMPFAIL) from None
 
 
 def _remove(name: str) -> None:
@@ -105,7 +132,7 @@ async def _hand_over(connection: Client, batch: Batch) -> list[QualifyInboundRes
     try:
         return await connection.inbound(batch.values())
     except Problem as problem:
-        if problem.code not in _TRANSIENT:
+        if not _comes_again(problem):
             raise
         return [QualifyInboundResult(error=problem.to_status())] * len(batch)
 
