@@ -19,6 +19,8 @@ from services.bounce.inbound.words import words
 
 # Where mail systems write the envelope's recipient, the most faithful first.
 _ARRIVED = ("delivered-to", "x-original-to", "envelope-to", "x-envelope-to", "x-delivered-to", "to")
+# Of a report that is passed on: its status stands before the message that it returns.
+_PASSED_ON_OCTETS = 128 * 1024
 _DAEMON = words("sender", "daemon")
 _BOUNCED = words("subject", "bounce")
 
@@ -51,7 +53,7 @@ def _read(mail: Entity) -> tuple[InboundMail, bytes]:
     has_status = any(part.type in dsn.TYPES for part in mail.parts)
     if has_status or returned.get("return-path") != "<>":
         return found, b""
-    return found, part.body if part else text.message.encode(errors="replace")
+    return found, (part.body if part else text.message.encode(errors="replace"))[:_PASSED_ON_OCTETS]
 
 
 def _common(mail: Entity, returned: Fields) -> InboundMail:
