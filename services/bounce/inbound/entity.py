@@ -18,6 +18,8 @@ MAX_OCTETS = 1024 * 1024
 MAX_DEPTH = 20
 MAX_PARTS = 100
 MAX_HEADER_OCTETS = 64 * 1024
+# Each level is searched for its boundary: a large mail within many levels would take many times its size.
+MAX_SEARCHED_OCTETS = 8 * MAX_OCTETS
 # What a report says stands at its start; what follows is the message itself.
 _TEXT_OCTETS = 64 * 1024
 
@@ -116,13 +118,16 @@ class _Piece(NamedTuple):
 def _parts(content: bytes, top: _Piece) -> Iterator[Part]:
     """Walk through all parts in their order."""
     waiting = [(top, 1)]
-    count = header_octets = 0
+    count = header_octets = searched_octets = 0
     while waiting:
         piece, depth = waiting.pop()
         composite = piece.type.startswith("multipart/")
         boundary = _boundary(content, piece) if composite else b""
         if boundary and depth > MAX_DEPTH:
             raise LimitError(f"parts nested over {MAX_DEPTH} deep")
+        searched_octets += piece.end - piece.start if boundary else 0
+        if searched_octets > MAX_SEARCHED_OCTETS:
+            raise LimitError(f"nested parts of over {MAX_SEARCHED_OCTETS:,} octets together")
         default = "message/rfc822" if piece.type == "multipart/digest" else "text/plain"
         children = []
         for start, end in _pieces(content, piece, boundary) if boundary else ():

@@ -211,14 +211,16 @@ def _chosen(report: Report, named: list[str], returned_to: list[str]) -> list[st
 
 
 def _reason(segment: list[str], place: _Place) -> str:
-    """Give the first words of a segment: a paragraph, or more where the first say little."""
-    first, *others = segment
+    """Give the first words of a segment; '' where none follow the address: it is said elsewhere."""
     if place == _Place.LINE:
         return _paragraph(segment)
-    return f"{first.strip(_DECORATION)} {_paragraph(others)}"
+    first, *others = segment
+    behind = _paragraph(others)
+    return f"{first.strip(_DECORATION)} {behind}" if behind else ""
 
 
 def _paragraph(lines: list[str]) -> str:
+    """Give the first paragraph, or more where the first say little."""
     words = ""
     for line in lines:
         if stripped := line.strip(_DECORATION):

@@ -23,6 +23,8 @@ _ARRIVED = ("delivered-to", "x-original-to", "envelope-to", "x-envelope-to", "x-
 # What an answer is about; Campaign writes it into the subject of the mails that ask to leave a list.
 _ANSWERED = ("in-reply-to", "references", "subject")
 _MESSAGE_ID = re.compile(r"<[^<>\s@]{1,500}@[^<>\s@]{1,255}>")
+# Of a report that is passed on: its status stands before the message that it returns.
+_PASSED_ON_OCTETS = 128 * 1024
 _DAEMON = words("sender", "daemon")
 _BOUNCED = words("subject", "bounce")
 
@@ -55,7 +57,7 @@ def _read(mail: Entity) -> tuple[InboundMail, bytes]:
     has_status = any(part.type in dsn.TYPES for part in mail.parts)
     if has_status or returned.get("return-path") != "<>":
         return found, b""
-    return found, part.body if part else text.message.encode(errors="replace")
+    return found, (part.body if part else text.message.encode(errors="replace"))[:_PASSED_ON_OCTETS]
 
 
 def _common(mail: Entity, returned: Fields) -> InboundMail:

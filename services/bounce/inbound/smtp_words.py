@@ -31,6 +31,9 @@ _HOST = re.compile(
 )
 
 _PHASES = {name: words("phase", name) for name in names("phase")}
+# How far before a reply a report says what it answers, and how far behind an address who answered.
+_LINES_BEFORE = 5
+_LOOKED_AT = 8_000
 # What follows a reply and is none of it: the next command, what qmail adds, a line across.
 _NO_REPLY = (">>>", "-->", "Giving up", "I'm not going to try", "---", "===")
 
@@ -46,9 +49,7 @@ class Reply(NamedTuple):
 
 def reply_in(lines: Sequence[str]) -> Reply | None:
     """Give the first refusal (4xx, 5xx) that these lines quote, with the lines that go on with it."""
-    phase = ""
     for number, line in enumerate(lines):
-        phase = phase_in(line) or phase
         found = _REPLY.search(line)
         if found is None:
             continue
@@ -60,7 +61,9 @@ def reply_in(lines: Sequence[str]) -> Reply | None:
                 break
             said.append(_without_code(more, code, status))
         text, _, quoted = without_codes(" ".join(said).strip(), int(code), status)
-        return Reply(int(code), quoted, text, phase_in(text) or phase)
+        before = reversed(lines[max(0, number - _LINES_BEFORE) : number + 1])
+        phase = next(filter(None, map(phase_in, (text, *before))), "")
+        return Reply(int(code), quoted, text, phase)
     return None
 
 
@@ -77,7 +80,7 @@ def status_in(text: str) -> str:
 
 def host_in(text: str) -> str:
     """Give the host that refused, where the text names one."""
-    for found in _HOST.finditer(text):
+    for found in _HOST.finditer(text[:_LOOKED_AT]):
         name = (found["named"] or found["beside"]).lower()
         if name.rpartition(".")[2].isalpha():
             return name

@@ -53,6 +53,7 @@ def test_an_answer_that_asks_who_writes_is_a_challenge() -> None:
         ({"Subject": "unsubscribe"}, ""),
         ({"Subject": "Re: Hello"}, "\n  Please remove me from your list.\n"),
         ({"Subject": "Abmelden"}, ""),
+        ({"Subject": "STOP!"}, ""),
     ],
 )
 def test_a_request_to_leave(header: dict[str, str], text: str) -> None:
@@ -77,6 +78,7 @@ def test_a_request_to_join(header: dict[str, str]) -> None:
             "What is this?",
             "I got: Final-Recipient: x\n\nFinal-Recipient: rfc822; bert@shop.example\nAction: failed\n",
         ),
+        ("Stop by on Monday?", "Leave the parcel at the door."),
         ("Undelivered parcel", "My parcel was not delivered to me."),
         ("Re: your offer", "I subscribed last year. How do I unsubscribe my husband?"),
     ],
