@@ -168,6 +168,19 @@ async def test_without_that_the_recipient_and_the_time_tell(world: World) -> Non
     assert (await world.entry()).status == FAILED
 
 
+async def test_the_command_sends_with_signed_return_paths(world: World, tmp_path: Path) -> None:
+    (tmp_path / "message.eml").write_bytes(CONTENT)
+    (tmp_path / "people.csv").write_text(f"id,email\n4711,{RECIPIENT}\n")
+    files = ("--eml", "message.eml", "--recipients", "people.csv")
+
+    code, _, err = await emta(world, tmp_path, "send", "--delivery", "d1", *files, "--return-path", DOMAIN)
+
+    assert (code, err) == (0, "")
+    sender = world.receiver.journal.accepted(RECIPIENT)[-1].mail_from
+    assert ReturnPaths.parse(KEY).read(sender) == MessageName("default", "d1", "4711")
+    assert (await world.entry("4711")).signed_return_path
+
+
 async def test_a_mail_server_pipes_a_bounce_into_the_command(world: World, tmp_path: Path) -> None:
     sender = await sent(world, signed())
     process = await start(world, tmp_path, "inbound", "-", "--recipient", sender, stdin=True)
