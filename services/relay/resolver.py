@@ -52,6 +52,8 @@ class NameServer:
     def parse(cls, text: str) -> NameServer:
         """Read "address:port", an IPv6 address in brackets or not. Raises ValueError."""
         host, _, port = text.rpartition(":")
+        if not (port.isascii() and port.isdecimal() and 1 <= int(port) <= 65_535):
+            raise ValueError(f"{text} is not of the form address:port")
         return cls(str(ip_address(host.strip("[]"))), int(port))
 
 

@@ -347,6 +347,19 @@ async def test_an_acknowledgement_that_is_repeated_counts_once(store: Redis, que
     assert await store.get("relay:{s00}:outbox_size") == b"1"
 
 
+async def test_acknowledgements_of_two_owners_that_overlap_leave_no_wrong_count(
+    store: Redis, queue: Queue
+) -> None:
+    for name in ("m1", "m2"):
+        await accept(queue, submitted(name))
+    (first, _), (second, _) = (await queue.outbox([0], 10))[0]
+
+    await queue.acknowledge({0: Reported([first], 1)})
+    await queue.acknowledge({0: Reported([first, second], 2)})
+
+    assert int(await store.get("relay:{s00}:outbox_size") or 0) == 0
+
+
 async def test_a_suspect_that_was_settled_is_one_no_more(queue: Queue) -> None:
     await accept(queue, submitted())
     now_ms = START_MS
