@@ -10,7 +10,8 @@
     relay:{s07}:leased                sorted set: numbers by the end of their lease (ms)
     relay:{s07}:leases                hash: number -> "<fence> <domain>"
     relay:{s07}:crashes               hash: number -> how often its owner died with it
-    relay:{s07}:suspects              sorted set: numbers whose owners died more than once, by due time
+    relay:{s07}:suspects              sorted set: numbers whose owners died more than once, by the end
+                                      of their validity (ms)
     relay:{s07}:dictionary:<name>     hash: content that others are compressed against, messages that use it
     relay:{s07}:known:<period>:<b>    hash: digest -> acceptance, of all messages accepted in a period
     relay:{s07}:outbox                stream: outcomes that Feedback has not acknowledged, many an entry

@@ -35,8 +35,11 @@ def submitted(
     *,
     domain: str = "b.example",
     content: bytes = CONTENT,
+    validity: int | None = None,
 ) -> Submission:
     message = Message(message_id=message_id, delivery_id="d1", rcpt_to=f"x@{domain}", content=content)
+    if validity is not None:
+        message.validity.seconds = validity
     return submission.check(
         message, tenant="default", now_ms=now_ms, ehlo_name="mta.example", internal_fields=frozenset()
     )
@@ -237,6 +240,21 @@ async def test_what_owners_die_of_twice_is_given_out_alone(queue: Queue) -> None
     assert suspect.crashes == other.crashes == 2
     assert nothing == []
     assert suspect.number != other.number
+
+
+async def test_a_suspect_that_has_expired_waits_for_no_other(queue: Queue) -> None:
+    short = submitted("m2", validity=90)
+    await accept(queue, submitted("m1"), short)
+    now_ms = START_MS
+    for _ in range(2):
+        assert len(await claim(queue, now_ms)) == 2
+        now_ms += LEASE_MS
+    at_hand = dataclasses.replace(HUNGRY, suspect=False)
+
+    look = await queue.claim([0], short.deadline_ms - 1, short.deadline_ms + LEASE_MS, at_hand)
+    assert (look.messages, look.next_look_ms) == ([], short.deadline_ms)
+
+    assert ids(await claim(queue, short.deadline_ms, at_hand)) == ["m2"]
 
 
 async def test_suspects_of_several_shards_are_given_out_one_by_one(store: Redis) -> None:
