@@ -6,11 +6,14 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from emta.bounce.v1.bounce_service_pb2_grpc import add_BounceServiceServicer_to_server
+from emta.bounce.v1.inbound_service_pb2_grpc import add_InboundServiceServicer_to_server
 from emta.bounce.v1.qualifications_service_pb2_grpc import add_QualificationsServiceServicer_to_server
 from emta.bounce.v1.rules_service_pb2_grpc import add_RulesServiceServicer_to_server
 from emta.problems import failed_precondition
 from services.bounce.catalogue import RuleError
 from services.bounce.counting import Counting
+from services.bounce.feedback import connected
+from services.bounce.inbound_service import InboundService
 from services.bounce.live_edits import LiveEdits
 from services.bounce.live_rules import LiveRules
 from services.bounce.qualifications_service import QualificationsService
@@ -33,21 +36,28 @@ async def running(settings: BounceSettings, clock: Clock | None = None) -> Async
         rules = LiveRules(settings.rules)
     except RuleError as error:
         raise failed_precondition("RULES_REFUSED", str(error)) from None
-    async with open_store(settings, "bounce") as store, clock_of(store, clock) as clock:
+    server = Server(
+        "bounce", settings.listen, reflection=settings.reflection, drain_seconds=settings.drain_seconds
+    )
+    async with (
+        open_store(settings, "bounce") as store,
+        clock_of(store, clock) as clock,
+        rules.following(clock),
+        connected(settings.feedback) as feedback,
+    ):
         rows = RowStore(store, settings.qualification_rows, settings.first_text_days)
         counting = Counting(rows, clock)
         edits = LiveEdits(rows, rules)
-        server = Server(
-            "bounce", settings.listen, reflection=settings.reflection, drain_seconds=settings.drain_seconds
-        )
         bounce = BounceService(rules, counting)
         server.add(add_BounceServiceServicer_to_server, bounce, "emta.bounce.v1.BounceService")
         server.add(add_RulesServiceServicer_to_server, RulesService(rules), "emta.bounce.v1.RulesService")
+        inbound = InboundService(rules, counting, feedback, clock, settings.return_paths)
+        server.add(add_InboundServiceServicer_to_server, inbound, "emta.bounce.v1.InboundService")
         qualifications = QualificationsService(rows, edits, rules, clock)
         server.add(
             add_QualificationsServiceServicer_to_server,
             qualifications,
             "emta.bounce.v1.QualificationsService",
         )
-        async with rules.following(clock), edits.following(clock), counting.running(), server:
+        async with edits.following(clock), counting.running(), server:
             yield server
