@@ -23,6 +23,7 @@ from emta.bounce.v1.inbound_service_pb2 import (
 )
 from emta.bounce.v1.inbound_service_pb2_grpc import InboundServiceStub
 from emta.bounce.v1.qualification_pb2 import BounceCode, FailureReason, FailureType
+from emta.bounce.v1.qualifications_service_pb2 import QualificationRow, QualificationStatus
 from emta.channel import connect
 from emta.client import Client
 from emta.feedback.v1.feedback_service_pb2 import RecordOutcomesItem, RecordOutcomesRequest
@@ -37,6 +38,7 @@ from services.feedback import app as feedback
 from services.feedback.settings import FeedbackSettings
 from tests.support import returned
 from tests.support.clock import ManualClock
+from tests.support.eventually import eventually
 from tests.support.outcomes import item, outcome
 
 KEY = "k" * 32
@@ -506,3 +508,32 @@ async def test_bad_batches_are_refused(world: World, items: list[QualifyInboundI
         await world.inbound.QualifyInbound(QualifyInboundRequest(items=items))
 
     assert Problem.from_rpc_error(caught.value).reason == reason
+
+
+async def test_rule_18_a_text_set_to_ignore_is_ignored_when_it_comes_by_mail(world: World) -> None:
+    """A mail counts once on the row of its text, and only when it is about a message of ours."""
+    for message in ("m1", "m2"):
+        await world.sent(message, signed=True)
+    mail = returned.dsn("m1@b.example")
+    report = await world.report(mail, to=return_path())
+    md5 = report.recipients[0].qualification.normalized_md5
+    assert report.recipients[0].qualification.type == FailureType.FAILURE_TYPE_HARD
+    await world.report(mail, to=return_path())
+    await world.report(returned.dsn("nobody@b.example"), to=return_path("m1", FOREIGN))
+
+    async def counted() -> QualificationRow | None:
+        world.clock.advance(1)
+        rows = [row async for row in world.client.qualifications.rows()]
+        return rows[0] if rows else None
+
+    row = await eventually(counted, "the row")
+    assert (row.normalized_md5, row.occurrences, row.final_occurrences) == (md5, 1, 1)
+    ignore = QualificationStatus.QUALIFICATION_STATUS_IGNORE
+    await world.client.qualifications.set([md5], status=ignore, actor="anna")
+
+    report = await world.report(returned.dsn("m2@b.example"), to=return_path("m2"))
+
+    (recipient,) = report.recipients
+    assert (recipient.effect, recipient.qualification.normalized_md5) == (FAILED, md5)
+    assert recipient.qualification.type == FailureType.FAILURE_TYPE_IGNORED
+    assert (await world.entry("m2")).failure_type == FailureType.FAILURE_TYPE_IGNORED
