@@ -23,7 +23,7 @@ from emta.bounce.v1.qualification_pb2 import (
 from emta.bounce.v1.smtp_reply_pb2 import FailureKind, SmtpPhase
 from services.bounce.rule import EnhancedPattern, Rule, domain_of
 
-_RULE_KEYS: Mapping[str, type] = {
+_RULE_KEYS: Mapping[str, type | tuple[type, ...]] = {
     "id": str,
     "provider": str,
     "mx": list,
@@ -31,8 +31,8 @@ _RULE_KEYS: Mapping[str, type] = {
     "failures": list,
     "codes": list,
     "enhanced": list,
-    "text": str,
-    "unless": str,
+    "text": (str, list),
+    "unless": (str, list),
     "bounce_code": int,
     "type": str,
     "reason": str,
@@ -45,9 +45,14 @@ _RULE_KEYS: Mapping[str, type] = {
     "not_samples": list,
 }
 _REQUIRED = ("id", "bounce_code", "cause", "scope", "source", "samples")
-_PROVIDER_KEYS: Mapping[str, type] = {"mx": list, "hosts": list}
+_PROVIDER_KEYS: Mapping[str, type | tuple[type, ...]] = {"mx": list, "hosts": list}
 _TABLES = ("rule", "provider", "disabled")
-_NAMES = {str: "a string", list: "a list of strings", int: "a number"}
+_NAMES = {
+    str: "a string",
+    list: "a list of strings",
+    int: "a number",
+    (str, list): "a string or a list of strings",
+}
 
 _ID = re.compile(r"[a-z0-9]+(?:[._-][a-z0-9]+)*")
 _CODE = re.compile(r"[2-5](?:\d\d?)?")
@@ -142,8 +147,8 @@ def _rule(file: str, line: int, entry: dict[str, Any], providers: Mapping[str, P
         ),
         codes=codes,
         enhanced=tuple(map(EnhancedPattern.parse, entry.get("enhanced", ()))),
-        text=entry.get("text"),
-        unless=entry.get("unless"),
+        text=_pattern(entry.get("text")),
+        unless=_pattern(entry.get("unless")),
         bounce_code=_bounce_code(entry["bounce_code"]),
         type=_optional(FailureType, "FAILURE_TYPE_", "type", entry),
         reason=_optional(FailureReason, "FAILURE_REASON_", "reason", entry),
@@ -155,6 +160,11 @@ def _rule(file: str, line: int, entry: dict[str, Any], providers: Mapping[str, P
         samples=tuple(entry["samples"]),
         not_samples=tuple(entry.get("not_samples", ())),
     )
+
+
+def _pattern(value: str | list[str] | None) -> str | None:
+    """Make one pattern of alternatives."""
+    return "|".join(value) if isinstance(value, list) else value
 
 
 def _sites(entry: dict[str, Any], providers: Mapping[str, Provider]) -> tuple[str, ...]:
@@ -179,7 +189,7 @@ def _provider(file: str, name: str, value: Any, text: str) -> Provider:
 
 def _check_keys(
     entry: dict[str, Any],
-    keys: Mapping[str, type],
+    keys: Mapping[str, type | tuple[type, ...]],
     where: str,
     line: int,
     block: list[str],
