@@ -115,8 +115,8 @@ def _providers(files: Iterable[RuleFile]) -> dict[str, Provider]:
 def _rules(files: Iterable[RuleFile], providers: Mapping[str, Provider]) -> list[Rule]:
     rules = [rule for file in files for rule in rule_file.rules_of(file, providers)]
     for rule in rules:
-        for key, pattern in (("text", rule.text), ("unless", rule.unless)):
-            if pattern is not None:
+        for key, patterns in (("text", rule.text), ("unless", rule.unless)):
+            for pattern in patterns:
                 try:
                     compiled(pattern)
                 except PatternError as error:

@@ -47,8 +47,8 @@ _EVERYTHING: tuple[object, ...] = (
     frozenset(),
     frozenset(),
     frozenset(),
-    None,
-    None,
+    frozenset(),
+    frozenset(),
 )
 
 
@@ -61,7 +61,7 @@ def overlaps(catalogue: Catalogue) -> list[Overlap]:
             found += [
                 Overlap(sample, winner, other)
                 for other in others
-                if other.text is not None and other.outcome != winner.outcome
+                if other.text and other.outcome != winner.outcome
             ]
     return found
 
@@ -90,8 +90,8 @@ def _of_samples(catalogue: Catalogue, rule: Rule) -> Iterator[str]:
 
 
 def _of_patterns(rule: Rule) -> Iterator[str]:
-    for key, pattern in (("text", rule.text), ("unless", rule.unless)):
-        if pattern is not None and compiled(pattern).search("") is not None:
+    for key, patterns in (("text", rule.text), ("unless", rule.unless)):
+        if any(compiled(pattern).search("") is not None for pattern in patterns):
             yield f"{rule.where}: {key} is found in every reply"
 
 

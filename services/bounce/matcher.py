@@ -53,15 +53,14 @@ class Matcher:
         self._rules = rules
         self._domains = frozenset(domain for rule in rules for domain in rule.mx)
         self._providers = providers
-        patterns = (each for rule in rules for each in (rule.text, rule.unless) if each is not None)
+        patterns = (pattern for rule in rules for pattern in (*rule.text, *rule.unless))
         self._patterns = _Patterns(dict.fromkeys(patterns))
         numbers = self._patterns.numbers
-        self._wanted = [None if rule.text is None else numbers[rule.text] for rule in rules]
-        self._unwanted = [None if rule.unless is None else numbers[rule.unless] for rule in rules]
+        self._unwanted = [frozenset(numbers[pattern] for pattern in rule.unless) for rule in rules]
         self._by_pattern: dict[int, list[int]] = {number: [] for number in numbers.values()}
-        for place, number in enumerate(self._wanted):
-            if number is not None:
-                self._by_pattern[number].append(place)
+        for place, rule in enumerate(rules):
+            for pattern in rule.text:
+                self._by_pattern[numbers[pattern]].append(place)
         # Per instance: a catalogue that is replaced takes what it remembered with it.
         self._fitting = lru_cache(_FRAMES)(self._fitting_uncached)
         self.site_of_host = lru_cache(_HOSTS)(self._site_of_host_uncached)
@@ -78,12 +77,11 @@ class Matcher:
     def _matching(self, frame: Frame, text: str, *, first_only: bool) -> list[int]:
         fitting, wordless = self._fitting(frame)
         found = self._patterns.found_in(text)
-        places = [place for number in found for place in self._by_pattern[number] if place in fitting]
-        places += wordless
-        places.sort()
+        places = {place for number in found for place in self._by_pattern[number] if place in fitting}
+        places.update(wordless)
         matching = []
-        for place in places:
-            if self._unwanted[place] not in found:
+        for place in sorted(places):
+            if self._unwanted[place].isdisjoint(found):
                 matching.append(place)
                 if first_only:
                     break
@@ -93,8 +91,8 @@ class Matcher:
         """Give the rules that the frame speaks for: those with a text pattern, and those without."""
         fitting = [place for place, rule in enumerate(self._rules) if rule.fits(frame)]
         return (
-            frozenset(place for place in fitting if self._wanted[place] is not None),
-            [place for place in fitting if self._wanted[place] is None],
+            frozenset(place for place in fitting if self._rules[place].text),
+            [place for place in fitting if not self._rules[place].text],
         )
 
     def _site_of_host_uncached(self, host: str) -> tuple[str, ...]:

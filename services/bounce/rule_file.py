@@ -147,8 +147,8 @@ def _rule(file: str, line: int, entry: dict[str, Any], providers: Mapping[str, P
         ),
         codes=codes,
         enhanced=tuple(map(EnhancedPattern.parse, entry.get("enhanced", ()))),
-        text=_pattern(entry.get("text")),
-        unless=_pattern(entry.get("unless")),
+        text=_patterns(entry.get("text", [])),
+        unless=_patterns(entry.get("unless", [])),
         bounce_code=_bounce_code(entry["bounce_code"]),
         type=_optional(FailureType, "FAILURE_TYPE_", "type", entry),
         reason=_optional(FailureReason, "FAILURE_REASON_", "reason", entry),
@@ -162,9 +162,8 @@ def _rule(file: str, line: int, entry: dict[str, Any], providers: Mapping[str, P
     )
 
 
-def _pattern(value: str | list[str] | None) -> str | None:
-    """Make one pattern of alternatives."""
-    return "|".join(value) if isinstance(value, list) else value
+def _patterns(value: str | list[str]) -> tuple[str, ...]:
+    return tuple(value) if isinstance(value, list) else (value,)
 
 
 def _sites(entry: dict[str, Any], providers: Mapping[str, Provider]) -> tuple[str, ...]:
