@@ -1,8 +1,8 @@
 """Matching: which rules speak about a reply, in time linear in its length whatever patterns and text.
 
-One automaton finds the literal words that patterns cannot do without, and only those patterns are searched for
-whose words are there (re2::FilteredRE2). What the frame says against is left out, and of the rest the first by
-declared order wins.
+One automaton finds the literal words that patterns cannot do without, and only those patterns are searched
+for whose words are there (re2::FilteredRE2). What the frame says against is left out, and of the rest the
+first by declared order wins.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import re2
 from services.bounce.rule import Frame, Rule, domains_above
 
 # RE2 is linear whatever the pattern; its size is the factor. Policy: the largest pattern that we ship has
-# some 3,000 instructions, a counted repetition such as (.{1,500}){20} has hundreds of thousands.
+# some 1,000 instructions, a counted repetition such as (.{1,500}){20} has hundreds of thousands.
 _LARGEST_PROGRAM = 10_000
 # What a pattern's automaton, which is made while it is used, may grow to; when that is full it begins anew.
 _AUTOMATON_BYTES = 1024 * 1024
