@@ -73,8 +73,9 @@ class Rule:
     """One entry of the catalogue. Empty matchers match everything.
 
     `file` and `line` (1-based): where it is written. `text`, `unless`: RE2 patterns for the masked text;
-    one of the first must be found, and none of the second. `mx`: domains of MX hosts. `wait_seconds`: the wait
-    to hint at where the reply states none. type, reason, disposition: None: the bounce code's own (terms.py).
+    one of the first must be found, and none of the second. `mx`: domains of MX hosts. `wait_seconds`: the
+    wait to hint at where the reply states none. type, reason, disposition: None: the bounce code's own
+    (terms.py).
     """
 
     file: str

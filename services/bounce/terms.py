@@ -61,7 +61,7 @@ MEANINGS: dict[BounceCode, Meaning] = {
     BounceCode.BOUNCE_CODE_CHALLENGE_RESPONSE: Meaning(_IGNORED, _REFUSED, None),
 }
 
-# The same words, said for now and for good: a generic bounce that is temporary is a soft one, and a transient
-# failure with a permanent code is none that a slower pace would have got through.
+# The same words, said for now and for good: a generic bounce that is temporary is a soft one, and a
+# transient failure with a permanent code is none that a slower pace would have got through.
 CODE_OF_TEMPORARY = {BounceCode.BOUNCE_CODE_GENERIC: BounceCode.BOUNCE_CODE_SOFT_BOUNCE}
 CODE_OF_PERMANENT = {BounceCode.BOUNCE_CODE_TRANSIENT_FAILURE: BounceCode.BOUNCE_CODE_SOFT_BOUNCE}
