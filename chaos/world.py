@@ -125,7 +125,8 @@ async def running(folder: Path, plan: Plan, *, lease_seconds: float, messages: i
         builder = _Builder(folder, plan, stack)
         settings = _settings(folder, sites, plan, lease_seconds)
         feedback_to_store = await stack.enter_async_context(Proxy(ledger_store.address))
-        settings["EMTA_FEEDBACK_REDIS_URL"] = f"redis://{feedback_to_store.address}/0"
+        for name in ("BOUNCE", "FEEDBACK"):
+            settings[f"EMTA_{name}_REDIS_URL"] = f"redis://{feedback_to_store.address}/0"
 
         services = await asyncio.gather(
             builder.service("signer", plan.signer, settings, 1),

@@ -6,28 +6,43 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from emta.bounce.v1.bounce_service_pb2_grpc import add_BounceServiceServicer_to_server
+from emta.bounce.v1.inbound_service_pb2_grpc import add_InboundServiceServicer_to_server
 from emta.bounce.v1.rules_service_pb2_grpc import add_RulesServiceServicer_to_server
 from emta.problems import failed_precondition
 from services.bounce.catalogue import RuleError
+from services.bounce.feedback import connected
+from services.bounce.inbound_service import InboundService
 from services.bounce.live_rules import LiveRules
 from services.bounce.rules_service import RulesService
 from services.bounce.server import BounceService
 from services.bounce.settings import BounceSettings
-from services.chassis.clock import Clock, SystemClock
+from services.chassis.clock import Clock, clock_of
 from services.chassis.rpc import Server
+from services.chassis.store import open_store
 
 
 @asynccontextmanager
 async def running(settings: BounceSettings, clock: Clock | None = None) -> AsyncIterator[Server]:
-    """Serve until the block ends. Raises Problem where the rules are wrong."""
-    server = Server(
-        "bounce", settings.listen, reflection=settings.reflection, drain_seconds=settings.drain_seconds
-    )
+    """Serve until the block ends. Raises Problem where the rules are wrong.
+
+    Replies are qualified while the store is away, too: readiness does not ask for it.
+    """
     try:
         rules = LiveRules(settings.rules)
     except RuleError as error:
         raise failed_precondition("RULES_REFUSED", str(error)) from None
+    server = Server(
+        "bounce", settings.listen, reflection=settings.reflection, drain_seconds=settings.drain_seconds
+    )
     server.add(add_BounceServiceServicer_to_server, BounceService(rules), "emta.bounce.v1.BounceService")
     server.add(add_RulesServiceServicer_to_server, RulesService(rules), "emta.bounce.v1.RulesService")
-    async with rules.following(clock or SystemClock()), server:
-        yield server
+    async with (
+        open_store(settings, "bounce") as store,
+        clock_of(store, clock) as clock,
+        rules.following(clock),
+        connected(settings.feedback) as feedback,
+    ):
+        inbound = InboundService(rules, feedback, clock, settings.return_paths)
+        server.add(add_InboundServiceServicer_to_server, inbound, "emta.bounce.v1.InboundService")
+        async with server:
+            yield server

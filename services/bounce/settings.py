@@ -2,13 +2,14 @@
 
 from pathlib import Path
 
-from pydantic import Field
+from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import SettingsConfigDict
 
-from services.chassis.settings import ServiceSettings
+from emta.return_path import ReturnPaths
+from services.chassis.settings import StoreSettings
 
 
-class BounceSettings(ServiceSettings):
+class BounceSettings(StoreSettings):
     """EMTA_BOUNCE_*."""
 
     model_config = SettingsConfigDict(env_prefix="EMTA_BOUNCE_")
@@ -19,3 +20,23 @@ class BounceSettings(ServiceSettings):
         description="File or folder of rules (TOML) that are tried before those that are shipped. Changes "
         "are in force within seconds; broken ones are refused. Empty: only the shipped rules.",
     )
+    feedback: str = Field("127.0.0.1:50054", description="Feedback, host:port or dns:///name:port.")
+    return_path_key: SecretStr | None = Field(
+        None,
+        description="Key of signed return paths, the same as EMTA_RELAY_RETURN_PATH_KEY. Several, "
+        "comma-separated: what any of them has signed is believed; keep an old one for eleven days. Empty: "
+        "no return path is believed.",
+    )
+
+    @property
+    def return_paths(self) -> ReturnPaths | None:
+        """Reads return paths; None without a key."""
+        key = self.return_path_key
+        return None if key is None else ReturnPaths.parse(key.get_secret_value())
+
+    @field_validator("return_path_key")
+    @classmethod
+    def _are_keys(cls, keys: SecretStr | None) -> SecretStr | None:
+        if keys is not None:
+            ReturnPaths.parse(keys.get_secret_value())
+        return keys

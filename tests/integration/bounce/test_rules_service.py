@@ -32,9 +32,9 @@ def overrides(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-async def channel(overrides: Path) -> AsyncIterator[grpc.aio.Channel]:
+async def channel(environ: dict[str, str], overrides: Path) -> AsyncIterator[grpc.aio.Channel]:
     """To a Bounce that is told to look at its files by nobody but the test."""
-    environ = {"EMTA_BOUNCE_LISTEN": "127.0.0.1:0", "EMTA_BOUNCE_RULES": str(overrides)}
+    environ["EMTA_BOUNCE_RULES"] = str(overrides)
     async with (
         running(load_settings(BounceSettings, environ), ManualClock()) as server,
         connect(server.address) as channel,
@@ -92,11 +92,11 @@ async def test_results_stand_in_the_order_of_the_items(channel: grpc.aio.Channel
     assert reasons == ["REPLY_MISSING", "REPLY_CODE_INVALID"]
 
 
-async def test_broken_overrides_stop_the_start_with_one_line(overrides: Path) -> None:
+async def test_broken_overrides_stop_the_start_with_one_line(
+    environ: dict[str, str], overrides: Path
+) -> None:
     (overrides / "ours.toml").write_text(rule("ours", txt="flurble"))
-    settings = load_settings(
-        BounceSettings, {"EMTA_BOUNCE_LISTEN": "127.0.0.1:0", "EMTA_BOUNCE_RULES": str(overrides)}
-    )
+    settings = load_settings(BounceSettings, environ | {"EMTA_BOUNCE_RULES": str(overrides)})
 
     with pytest.raises(Problem, match=r"ours.toml:8: rule ours: unknown key txt"):
         async with running(settings):
