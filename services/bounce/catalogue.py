@@ -95,8 +95,9 @@ def parse(shipped: Files, overrides: Files = ()) -> Catalogue:
     disabled = {rule_id: file.name for file in own for rule_id in file.disabled}
     if wrong := next((file for file in ours if file.disabled), None):
         raise RuleError(f"{wrong.name}: only overrides disable rules")
-    first = _rules(own, providers)
-    rest = _rules(ours, providers)
+    words = {name: each for file in (*ours, *own) for name, each in file.words.items()}
+    first = _rules(own, providers, words)
+    rest = _rules(ours, providers, words)
     if unknown := disabled.keys() - {rule.id for rule in rest}:
         name = min(unknown)
         raise RuleError(f"{disabled[name]}: disabled names no rule of the shipped set: {name}")
@@ -112,11 +113,13 @@ def _providers(files: Iterable[RuleFile]) -> dict[str, Provider]:
     return {provider.name: provider for file in files for provider in file.providers}
 
 
-def _rules(files: Iterable[RuleFile], providers: Mapping[str, Provider]) -> list[Rule]:
-    rules = [rule for file in files for rule in rule_file.rules_of(file, providers)]
+def _rules(
+    files: Iterable[RuleFile], providers: Mapping[str, Provider], words: Mapping[str, str]
+) -> list[Rule]:
+    rules = [rule for file in files for rule in rule_file.rules_of(file, providers, words)]
     for rule in rules:
-        for key, pattern in (("text", rule.text), ("unless", rule.unless)):
-            if pattern is not None:
+        for key, patterns in (("text", rule.text), ("unless", rule.unless)):
+            for pattern in patterns:
                 try:
                     compiled(pattern)
                 except PatternError as error:

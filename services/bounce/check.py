@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from services.bounce.catalogue import Catalogue, RuleError, load, sample_reply
+from services.bounce.masking import masked
 from services.bounce.matcher import compiled
 from services.bounce.rule import Rule, domains_above
 from services.bounce.rule_file import Provider
@@ -34,6 +36,9 @@ def complaints(catalogue: Catalogue, rules: Sequence[Rule] | None = None) -> lis
         found += _of_patterns(rule)
         found += _of_sites(catalogue, rule)
     if rules is None:
+        found += [
+            f"{rule.where}: has no not_samples" for rule in chosen if rule.text and not rule.not_samples
+        ]
         for provider in catalogue.providers.values():
             found += _of_provider(provider)
         if catalogue.rules[-1].matchers != _EVERYTHING:
@@ -47,8 +52,8 @@ _EVERYTHING: tuple[object, ...] = (
     frozenset(),
     frozenset(),
     frozenset(),
-    None,
-    None,
+    frozenset(),
+    frozenset(),
 )
 
 
@@ -61,7 +66,7 @@ def overlaps(catalogue: Catalogue) -> list[Overlap]:
             found += [
                 Overlap(sample, winner, other)
                 for other in others
-                if other.text is not None and other.outcome != winner.outcome
+                if other.text and other.outcome != winner.outcome
             ]
     return found
 
@@ -90,9 +95,20 @@ def _of_samples(catalogue: Catalogue, rule: Rule) -> Iterator[str]:
 
 
 def _of_patterns(rule: Rule) -> Iterator[str]:
-    for key, pattern in (("text", rule.text), ("unless", rule.unless)):
-        if pattern is not None and compiled(pattern).search("") is not None:
+    for key, patterns in (("text", rule.text), ("unless", rule.unless)):
+        if any(compiled(pattern).search("") is not None for pattern in patterns):
             yield f"{rule.where}: {key} is found in every reply"
+    texts = list(_texts(rule))
+    for pattern in rule.text if texts else ():
+        if not any(compiled(pattern).search(text) for text in texts):
+            yield f"{rule.where}: text {pattern!r} is found in none of its samples"
+
+
+def _texts(rule: Rule) -> Iterator[str]:
+    """Give what patterns see of the samples. Those that are none are complained of elsewhere."""
+    for sample in rule.samples:
+        with suppress(ValueError):
+            yield masked(sample_reply(sample).text)
 
 
 def _of_sites(catalogue: Catalogue, rule: Rule) -> Iterator[str]:

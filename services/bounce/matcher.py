@@ -1,7 +1,8 @@
 """Matching: which rules speak about a reply, in time linear in its length whatever patterns and text.
 
-Text patterns run together, as a few automata (RE2::Set); what the frame says against is left out, and of
-the rest the first by declared order wins.
+One automaton finds the literal words that patterns cannot do without, and only those patterns are searched
+for whose words are there (re2::FilteredRE2). What the frame says against is left out, and of the rest the
+first by declared order wins.
 """
 
 from __future__ import annotations
@@ -14,13 +15,11 @@ import re2
 from services.bounce.rule import Frame, Rule, domains_above
 
 # RE2 is linear whatever the pattern; its size is the factor. Policy: the largest pattern that we ship has
-# some 1,500 instructions, a counted repetition such as (.{1,500}){20} has hundreds of thousands.
+# some 1,000 instructions, a counted repetition such as (.{1,500}){20} has hundreds of thousands.
 _LARGEST_PROGRAM = 10_000
-# An automaton is made while it is used, within this memory; when that is full it begins anew. One for all
-# of 600 patterns took 38 us for a text with new words and paused 30 ms now and then, to grow; several of
-# 50,000 instructions, about 128 patterns each, took 22 us and paused 8 ms at most.
-_AUTOMATON_BYTES = 16 * 1024 * 1024
-_AUTOMATON_INSTRUCTIONS = 50_000
+# What a pattern's automaton, which is made while it is used, may grow to; when that is full it begins anew.
+_AUTOMATON_BYTES = 1024 * 1024
+_TO_MEASURE_BYTES = 64 * 1024 * 1024
 # Code, enhanced code, phase, failure and site come in few combinations: some hundred in a day's replies.
 _FRAMES = 4_096
 # One MX host per customer domain is usual at Microsoft.
@@ -34,7 +33,7 @@ class PatternError(ValueError):
 def compiled(pattern: str) -> re2._Regexp:
     """Compile a text pattern as rules are matched: whatever the case. Raises PatternError."""
     try:
-        program = re2.compile(pattern, _options())
+        program = re2.compile(pattern, _options(_TO_MEASURE_BYTES))
     except re2.error as error:
         reason = error.args[0] if error.args else ""
         raise PatternError(
@@ -53,15 +52,14 @@ class Matcher:
         self._rules = rules
         self._domains = frozenset(domain for rule in rules for domain in rule.mx)
         self._providers = providers
-        patterns = (each for rule in rules for each in (rule.text, rule.unless) if each is not None)
+        patterns = (pattern for rule in rules for pattern in (*rule.text, *rule.unless))
         self._patterns = _Patterns(dict.fromkeys(patterns))
         numbers = self._patterns.numbers
-        self._wanted = [None if rule.text is None else numbers[rule.text] for rule in rules]
-        self._unwanted = [None if rule.unless is None else numbers[rule.unless] for rule in rules]
+        self._unwanted = [frozenset(numbers[pattern] for pattern in rule.unless) for rule in rules]
         self._by_pattern: dict[int, list[int]] = {number: [] for number in numbers.values()}
-        for place, number in enumerate(self._wanted):
-            if number is not None:
-                self._by_pattern[number].append(place)
+        for place, rule in enumerate(rules):
+            for pattern in rule.text:
+                self._by_pattern[numbers[pattern]].append(place)
         # Per instance: a catalogue that is replaced takes what it remembered with it.
         self._fitting = lru_cache(_FRAMES)(self._fitting_uncached)
         self.site_of_host = lru_cache(_HOSTS)(self._site_of_host_uncached)
@@ -78,12 +76,11 @@ class Matcher:
     def _matching(self, frame: Frame, text: str, *, first_only: bool) -> list[int]:
         fitting, wordless = self._fitting(frame)
         found = self._patterns.found_in(text)
-        places = [place for number in found for place in self._by_pattern[number] if place in fitting]
-        places += wordless
-        places.sort()
+        places = {place for number in found for place in self._by_pattern[number] if place in fitting}
+        places.update(wordless)
         matching = []
-        for place in places:
-            if self._unwanted[place] not in found:
+        for place in sorted(places):
+            if self._unwanted[place].isdisjoint(found):
                 matching.append(place)
                 if first_only:
                     break
@@ -93,8 +90,8 @@ class Matcher:
         """Give the rules that the frame speaks for: those with a text pattern, and those without."""
         fitting = [place for place, rule in enumerate(self._rules) if rule.fits(frame)]
         return (
-            frozenset(place for place in fitting if self._wanted[place] is not None),
-            [place for place in fitting if self._wanted[place] is None],
+            frozenset(place for place in fitting if self._rules[place].text),
+            [place for place in fitting if not self._rules[place].text],
         )
 
     def _site_of_host_uncached(self, host: str) -> tuple[str, ...]:
@@ -119,32 +116,24 @@ class _Patterns:
     """Text patterns by number, searched for together."""
 
     def __init__(self, patterns: Iterable[str]) -> None:
-        self.numbers: dict[str, int] = {}
-        self._automata: list[tuple[re2.Set, int]] = []  # each with the number of its first pattern
-        left = 0
-        for pattern in patterns:
-            size = compiled(pattern).programsize
-            if size > left or not self._automata:
-                self._automata.append((re2.Set.SearchSet(_options()), len(self.numbers)))
-                left = _AUTOMATON_INSTRUCTIONS
-            left -= size
-            self.numbers[pattern] = len(self.numbers)
-            self._automata[-1][0].Add(pattern)
-        for automaton, _ in self._automata:
-            automaton.Compile()
+        self.numbers = {pattern: number for number, pattern in enumerate(patterns)}
+        self._filter = re2.Filter()
+        for pattern in self.numbers:
+            self._filter.Add(pattern, _options(_AUTOMATON_BYTES))
+        if self.numbers:
+            self._filter.Compile()
 
     def found_in(self, text: str) -> set[int]:
         """Give the numbers of the patterns that are found in the text."""
-        octets = text.encode(errors="replace")
-        return {
-            first + each for automaton, first in self._automata for each in automaton.Match(octets) or ()
-        }
+        if not self.numbers:
+            return set()
+        return set(self._filter.Match(text.encode(errors="replace")) or ())
 
 
-def _options() -> re2.Options:
+def _options(memory: int) -> re2.Options:
     options = re2.Options()
     options.case_sensitive = False
     options.never_capture = True
     options.log_errors = False
-    options.max_mem = _AUTOMATON_BYTES
+    options.max_mem = memory
     return options

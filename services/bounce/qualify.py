@@ -115,11 +115,12 @@ def _meaning(rule: Rule, frame: Frame) -> Qualification:
         # A temporary refusal condemns no address, whatever its words (contract decision 2).
         failure_type = _SOFT
     reason = rule.reason or default.reason
+    code = (terms.CODE_OF_PERMANENT if permanent else terms.CODE_OF_TEMPORARY).get(rule.bounce_code)
     meaning = Qualification(
         type=failure_type,
         reason=reason,
         campaign_reason=terms.CAMPAIGN_REASON[reason],
-        bounce_code=rule.bounce_code,
+        bounce_code=code or rule.bounce_code,
         disposition=_disposition(rule, default, permanent),
         cause=rule.cause,
         scope=rule.scope,

@@ -72,9 +72,10 @@ class EnhancedPattern:
 class Rule:
     """One entry of the catalogue. Empty matchers match everything.
 
-    `file` and `line` (1-based): where it is written. `text`, `unless`: RE2 patterns for the masked text,
-    what must and what must not be found. `mx`: domains of MX hosts. `wait_seconds`: the wait to hint at
-    where the reply states none. type, reason, disposition: None: the bounce code's own (terms.py).
+    `file` and `line` (1-based): where it is written. `text`, `unless`: RE2 patterns for the masked text;
+    one of the first must be found, and none of the second. `mx`: domains of MX hosts. `wait_seconds`: the
+    wait to hint at where the reply states none. type, reason, disposition: None: the bounce code's own
+    (terms.py).
     """
 
     file: str
@@ -85,8 +86,8 @@ class Rule:
     failures: frozenset[int]
     codes: tuple[str, ...]
     enhanced: tuple[EnhancedPattern, ...]
-    text: str | None
-    unless: str | None
+    text: tuple[str, ...]
+    unless: tuple[str, ...]
     bounce_code: BounceCode
     type: FailureType | None
     reason: FailureReason | None
@@ -112,8 +113,8 @@ class Rule:
             self.failures,
             frozenset(self.codes),
             frozenset(self.enhanced),
-            self.text,
-            self.unless,
+            frozenset(self.text),
+            frozenset(self.unless),
         )
 
     @property

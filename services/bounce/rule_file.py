@@ -23,7 +23,7 @@ from emta.bounce.v1.qualification_pb2 import (
 from emta.bounce.v1.smtp_reply_pb2 import FailureKind, SmtpPhase
 from services.bounce.rule import EnhancedPattern, Rule, domain_of
 
-_RULE_KEYS: Mapping[str, type] = {
+_RULE_KEYS: Mapping[str, type | tuple[type, ...]] = {
     "id": str,
     "provider": str,
     "mx": list,
@@ -31,8 +31,8 @@ _RULE_KEYS: Mapping[str, type] = {
     "failures": list,
     "codes": list,
     "enhanced": list,
-    "text": str,
-    "unless": str,
+    "text": (str, list),
+    "unless": (str, list),
     "bounce_code": int,
     "type": str,
     "reason": str,
@@ -45,12 +45,20 @@ _RULE_KEYS: Mapping[str, type] = {
     "not_samples": list,
 }
 _REQUIRED = ("id", "bounce_code", "cause", "scope", "source", "samples")
-_PROVIDER_KEYS: Mapping[str, type] = {"mx": list, "hosts": list}
-_TABLES = ("rule", "provider", "disabled")
-_NAMES = {str: "a string", list: "a list of strings", int: "a number"}
+_PROVIDER_KEYS: Mapping[str, type | tuple[type, ...]] = {"mx": list, "hosts": list}
+_TABLES = ("rule", "provider", "words", "disabled")
+_MAPS = ("provider", "words")
+_NAMES = {
+    str: "a string",
+    list: "a list of strings",
+    int: "a number",
+    (str, list): "a string or a list of strings",
+}
 
 _ID = re.compile(r"[a-z0-9]+(?:[._-][a-z0-9]+)*")
 _CODE = re.compile(r"[2-5](?:\d\d?)?")
+# "{recipient}" in a pattern; "{2,5}" is a count of RE2.
+_WORDS = re.compile(r"\{([a-z]+(?:-[a-z]+)*)\}")
 _WAIT = re.compile(r"(\d{1,5})(s|min|h)")
 _SECONDS = {"s": 1, "min": 60, "h": 3_600}
 _RULE_HEADER = re.compile(r"\s*\[\[\s*rule\s*\]\]")
@@ -78,6 +86,7 @@ class RuleFile:
     name: str
     entries: tuple[tuple[int, dict[str, Any]], ...]
     providers: tuple[Provider, ...]
+    words: Mapping[str, str]
     disabled: tuple[str, ...]
 
 
@@ -93,8 +102,8 @@ def read(name: str, content: bytes) -> RuleFile:
             raise RuleError(
                 f"{name}:{_line_of(text, table)}: unknown table {table}{_nearest(table, _TABLES)}"
             )
-        if not isinstance(value, dict if table == "provider" else list):
-            kind = "table" if table == "provider" else "list"
+        if not isinstance(value, dict if table in _MAPS else list):
+            kind = "table" if table in _MAPS else "list"
             raise RuleError(f"{name}:{_line_of(text, table)}: {table} is no {kind}")
     entries = document.get("rule", [])
     blocks = _blocks(text)
@@ -108,22 +117,29 @@ def read(name: str, content: bytes) -> RuleFile:
         providers=tuple(
             _provider(name, key, value, text) for key, value in document.get("provider", {}).items()
         ),
+        words=_words(name, document.get("words", {}), text),
         disabled=_strings(document.get("disabled", []), f"{name}: disabled"),
     )
 
 
-def rules_of(file: RuleFile, providers: Mapping[str, Provider]) -> list[Rule]:
+def rules_of(file: RuleFile, providers: Mapping[str, Provider], words: Mapping[str, str]) -> list[Rule]:
     """Make the file's rules. Raises RuleError."""
     rules = []
     for line, entry in file.entries:
         try:
-            rules.append(_rule(file.name, line, entry, providers))
+            rules.append(_rule(file.name, line, entry, providers, words))
         except ValueError as error:
             raise RuleError(f"{file.name}:{line}: rule {entry['id']}: {error}") from None
     return rules
 
 
-def _rule(file: str, line: int, entry: dict[str, Any], providers: Mapping[str, Provider]) -> Rule:
+def _rule(
+    file: str,
+    line: int,
+    entry: dict[str, Any],
+    providers: Mapping[str, Provider],
+    words: Mapping[str, str],
+) -> Rule:
     if not _ID.fullmatch(entry["id"]):
         raise ValueError('id is not of the form "family.what-it-is", in lower case')
     codes = tuple(entry.get("codes", ()))
@@ -142,8 +158,8 @@ def _rule(file: str, line: int, entry: dict[str, Any], providers: Mapping[str, P
         ),
         codes=codes,
         enhanced=tuple(map(EnhancedPattern.parse, entry.get("enhanced", ()))),
-        text=entry.get("text"),
-        unless=entry.get("unless"),
+        text=_patterns(entry.get("text", []), words),
+        unless=_patterns(entry.get("unless", []), words),
         bounce_code=_bounce_code(entry["bounce_code"]),
         type=_optional(FailureType, "FAILURE_TYPE_", "type", entry),
         reason=_optional(FailureReason, "FAILURE_REASON_", "reason", entry),
@@ -155,6 +171,36 @@ def _rule(file: str, line: int, entry: dict[str, Any], providers: Mapping[str, P
         samples=tuple(entry["samples"]),
         not_samples=tuple(entry.get("not_samples", ())),
     )
+
+
+def _patterns(value: str | list[str], words: Mapping[str, str]) -> tuple[str, ...]:
+    return tuple(_spelled_out(each, words) for each in (value if isinstance(value, list) else [value]))
+
+
+def _spelled_out(pattern: str, words: Mapping[str, str]) -> str:
+    """Put in what "{name}" stands for, and join the lines of a long pattern. Raises ValueError."""
+
+    def meaning(found: re.Match[str]) -> str:
+        if found[1] not in words:
+            raise ValueError(f"unknown words {found[0]}{_nearest(found[1], words)}")
+        return words[found[1]]
+
+    if "\n" in pattern:
+        pattern = "".join(line.strip() for line in pattern.splitlines())
+    return _WORDS.sub(meaning, pattern)
+
+
+def _words(file: str, table: dict[str, Any], text: str) -> dict[str, str]:
+    """Read the table of words: a name, and the patterns of which it stands for any."""
+    words: dict[str, str] = {}
+    for name, value in table.items():
+        where = f"{file}:{_line_of(text, name)}: words {name}"
+        if not _WORDS.fullmatch(f"{{{name}}}"):
+            raise RuleError(f"{where}: the name is not in lower case")
+        if not isinstance(value, list):
+            raise RuleError(f"{where} must be a list of strings")
+        words[name] = f"(?:{'|'.join(_strings(value, where))})"
+    return words
 
 
 def _sites(entry: dict[str, Any], providers: Mapping[str, Provider]) -> tuple[str, ...]:
@@ -179,7 +225,7 @@ def _provider(file: str, name: str, value: Any, text: str) -> Provider:
 
 def _check_keys(
     entry: dict[str, Any],
-    keys: Mapping[str, type],
+    keys: Mapping[str, type | tuple[type, ...]],
     where: str,
     line: int,
     block: list[str],

@@ -47,7 +47,7 @@ MEANINGS: dict[BounceCode, Meaning] = {
     BounceCode.BOUNCE_CODE_DNS_FAILURE: Meaning(_SOFT, _UNREACHABLE, _RETRY),
     BounceCode.BOUNCE_CODE_MAILBOX_FULL: Meaning(_SOFT, FailureReason.FAILURE_REASON_MAILBOX_FULL, _LATER),
     BounceCode.BOUNCE_CODE_TOO_LARGE: Meaning(_IGNORED, _REFUSED, None),
-    BounceCode.BOUNCE_CODE_TIMEOUT: Meaning(_SOFT, _UNREACHABLE, _RETRY),
+    BounceCode.BOUNCE_CODE_TIMEOUT: Meaning(_SOFT, _UNREACHABLE, None),
     BounceCode.BOUNCE_CODE_ADMIN_FAILURE: Meaning(_IGNORED, _REFUSED, Disposition.DISPOSITION_FINAL),
     BounceCode.BOUNCE_CODE_GENERIC_NO_RCPT: Meaning(_SOFT, _UNREACHABLE, None),
     BounceCode.BOUNCE_CODE_GENERIC: Meaning(_SOFT, _UNREACHABLE, None),
@@ -60,3 +60,8 @@ MEANINGS: dict[BounceCode, Meaning] = {
     BounceCode.BOUNCE_CODE_TRANSIENT_FAILURE: Meaning(_SOFT, _UNREACHABLE, _RETRY),
     BounceCode.BOUNCE_CODE_CHALLENGE_RESPONSE: Meaning(_IGNORED, _REFUSED, None),
 }
+
+# The same words, said for now and for good: a generic bounce that is temporary is a soft one, and a
+# transient failure with a permanent code is none that a slower pace would have got through.
+CODE_OF_TEMPORARY = {BounceCode.BOUNCE_CODE_GENERIC: BounceCode.BOUNCE_CODE_SOFT_BOUNCE}
+CODE_OF_PERMANENT = {BounceCode.BOUNCE_CODE_TRANSIENT_FAILURE: BounceCode.BOUNCE_CODE_SOFT_BOUNCE}

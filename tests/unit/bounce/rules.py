@@ -40,6 +40,8 @@ def rule(name: str, **keys: Any) -> str:
         "scope": "recipient",
         "source": "test",
     }
+    if "text" in keys:
+        default["not_samples"] = ["550 nothing of the kind"]
     values = {"id": name, **default, "samples": [], **keys}
     lines = [f"{key} = {_toml(value)}" for key, value in values.items() if value is not None]
     return "\n".join(["[[rule]]", *lines, ""])

@@ -18,13 +18,25 @@ def test_a_sample_that_another_rule_takes() -> None:
         rule("a", text="full", samples=["550 full"]), rule("b", text="box", samples=["550 full box"]), REST
     )
 
-    assert found == "test.toml:10: rule b: '550 full box' is taken by a"
+    assert found == "test.toml:11: rule b: '550 full box' is taken by a"
 
 
 def test_a_negative_sample_that_is_taken() -> None:
     found = complaints(rule("a", text="full", samples=["550 full"], not_samples=["550 fully"]), REST)
 
     assert found == "test.toml:1: rule a: takes '550 fully', which it should not"
+
+
+def test_words_that_nothing_proves() -> None:
+    found = complaints(rule("a", text=["full", "quota"], samples=["550 full"]), REST)
+
+    assert found == "test.toml:1: rule a: text 'quota' is found in none of its samples"
+
+
+def test_words_without_a_counter_example() -> None:
+    found = complaints(rule("a", text="full", samples=["550 full"], not_samples=[]), REST)
+
+    assert found == "test.toml:1: rule a: has no not_samples"
 
 
 def test_a_rule_without_samples() -> None:

@@ -34,6 +34,22 @@ def test_unless_must_not_be_found() -> None:
     assert winner(rules, "550 Sender address rejected") == "rest"
 
 
+def test_any_of_several_patterns_is_enough_and_any_of_unless_is_too_much() -> None:
+    rules = catalogue(rule("a", text=["full", "over quota"], unless=["message", "hourly"]), REST)
+
+    assert winner(rules, "550 mailbox full") == "a"
+    assert winner(rules, "550 over quota") == "a"
+    assert winner(rules, "550 hourly limit full") == "rest"
+    assert winner(rules, "550 quota") == "rest"
+
+
+def test_a_pattern_without_a_literal_word_is_found_as_well() -> None:
+    rules = catalogue(rule("a", text=r"^\S+\.[a-z]{2,} \S+$"), rule("b", text="[45]{3}"), REST)
+
+    assert winner(rules, "550 mail.example gone") == "a"
+    assert winner(rules, "550 code 545") == "b"
+
+
 def test_two_rules_may_share_a_pattern() -> None:
     rules = catalogue(rule("a", codes=["4"], text="full"), rule("b", codes=["5"], text="full"))
 

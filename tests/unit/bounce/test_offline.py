@@ -178,7 +178,7 @@ def test_try_compares_with_what_is_in_force(
 @pytest.mark.parametrize(
     ("override", "complaint"),
     [
-        (OUTAGE.replace("provider", "provder"), "x.toml:8: rule ours.outage: unknown key provder"),
+        (OUTAGE.replace("provider", "provder"), "x.toml:9: rule ours.outage: unknown key provder"),
         (OUTAGE.replace("does not exist'''\n", "vanished'''\n"), "is taken by"),
     ],
 )

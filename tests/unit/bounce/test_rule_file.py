@@ -19,6 +19,12 @@ samples = []
 """
 
 
+WORDS = """
+[words]
+recipient = ['users?', 'mailbox(?:es)?']
+"""
+
+
 def said(*rules: str, overrides: str = "") -> str:
     with pytest.raises(RuleError) as caught:
         catalogue(*rules, overrides=overrides)
@@ -48,7 +54,9 @@ def test_headers_within_a_pattern_are_no_rules() -> None:
         ({"unless": "("}, "unless: missing ): ("),
         ({"text": r"(?:\pL{1,20} ){10}\pL{500}"}, "instructions, over 10,000"),
         ({"text": "(?:(?:a{1,100}){1,100}){1,100}"}, "text: "),
-        ({"text": 5}, "text must be a string"),
+        ({"text": 5}, "text must be a string or a list of strings"),
+        ({"text": ["full", 5]}, "text must be a list of strings"),
+        ({"text": "{recipent} unknown"}, "unknown words {recipent}; did you mean recipient?"),
         ({"codes": "5"}, "codes must be a list of strings"),
         ({"codes": [5]}, "codes must be a list of strings"),
         ({"codes": ["5.1"]}, "codes '5.1' is not the beginning of a reply code"),
@@ -65,10 +73,26 @@ def test_headers_within_a_pattern_are_no_rules() -> None:
     ],
 )
 def test_what_is_wrong_is_named(keys: dict[str, object], complaint: str) -> None:
-    text = said(rule("a.b", **keys) if "id" not in keys else rule("", **keys))
+    text = said(rule("a.b", **keys) if "id" not in keys else rule("", **keys), WORDS)
 
     assert text.startswith("test.toml:")
     assert complaint in text
+
+
+def test_a_pattern_names_words_and_goes_over_several_lines() -> None:
+    long = """
+        {recipient}[ ]
+          (?:unknown|
+             lost)
+    """
+    rules = catalogue(rule("a", text=[long]), WORDS)
+
+    assert rules.rules[0].text == ("(?:users?|mailbox(?:es)?)[ ](?:unknown|lost)",)
+
+
+def test_words_are_lists_of_patterns() -> None:
+    assert said("[words]\nfew = 'a'") == "test.toml:2: words few must be a list of strings"
+    assert said("[words]\nFew = ['a']") == "test.toml:2: words Few: the name is not in lower case"
 
 
 def test_ids_are_unique() -> None:
