@@ -26,8 +26,8 @@ if _version_not_supported:
 
 
 class BounceServiceStub:
-    """Qualifies what receivers answer. Stateless for the caller: equal replies under equal rules get
-    equal qualifications.
+    """Qualifies what receivers answer. Equal replies under equal rules get equal qualifications, but for those
+    that an open incident of their site holds.
     """
 
     def __init__(self, channel):
@@ -44,8 +44,8 @@ class BounceServiceStub:
 
 
 class BounceServiceServicer:
-    """Qualifies what receivers answer. Stateless for the caller: equal replies under equal rules get
-    equal qualifications.
+    """Qualifies what receivers answer. Equal replies under equal rules get equal qualifications, but for those
+    that an open incident of their site holds.
     """
 
     def QualifyReplies(self, request, context):
@@ -73,8 +73,8 @@ def add_BounceServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class BounceService:
-    """Qualifies what receivers answer. Stateless for the caller: equal replies under equal rules get
-    equal qualifications.
+    """Qualifies what receivers answer. Equal replies under equal rules get equal qualifications, but for those
+    that an open incident of their site holds.
     """
 
     @staticmethod

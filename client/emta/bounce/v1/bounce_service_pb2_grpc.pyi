@@ -27,8 +27,8 @@ GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
 
 class BounceServiceStub:
-    """Qualifies what receivers answer. Stateless for the caller: equal replies under equal rules get
-    equal qualifications.
+    """Qualifies what receivers answer. Equal replies under equal rules get equal qualifications, but for those
+    that an open incident of their site holds.
     """
 
     @_typing.overload
@@ -42,8 +42,8 @@ class BounceServiceStub:
 
 @_typing.type_check_only
 class BounceServiceAsyncStub(BounceServiceStub):
-    """Qualifies what receivers answer. Stateless for the caller: equal replies under equal rules get
-    equal qualifications.
+    """Qualifies what receivers answer. Equal replies under equal rules get equal qualifications, but for those
+    that an open incident of their site holds.
     """
 
     def __init__(self, channel: _aio.Channel) -> None: ...
@@ -53,8 +53,8 @@ class BounceServiceAsyncStub(BounceServiceStub):
     """
 
 class BounceServiceServicer(metaclass=_abc_1.ABCMeta):
-    """Qualifies what receivers answer. Stateless for the caller: equal replies under equal rules get
-    equal qualifications.
+    """Qualifies what receivers answer. Equal replies under equal rules get equal qualifications, but for those
+    that an open incident of their site holds.
     """
 
     @_abc_1.abstractmethod
