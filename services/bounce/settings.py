@@ -19,3 +19,18 @@ class BounceSettings(StoreSettings):
         description="File or folder of rules (TOML) that are tried before those that are shipped. Changes "
         "are in force within seconds; broken ones are refused. Empty: only the shipped rules.",
     )
+    guard: bool = Field(
+        True,
+        description="Hold refusals for good as soft where a site suddenly refuses addresses that it "
+        "accepted before (docs/reference/incidents.md).",
+    )
+    guard_hold_seconds: float = Field(
+        14_400.0,
+        gt=0,
+        description="For how long an incident holds refusals, seconds; as long again while they go on.",
+    )
+    guard_longest_seconds: float = Field(
+        86_400.0,
+        gt=0,
+        description="After how long the refusals of an incident are believed, whatever is said, seconds.",
+    )

@@ -50,7 +50,7 @@ class BounceServiceServicer:
 
     def QualifyReplies(self, request, context):
         """Qualifies a batch of refusals and failures. Idempotent.
-        Errors of the RPC itself: INVALID_ARGUMENT BATCH_EMPTY, BATCH_TOO_LARGE.
+        Errors of the RPC itself: INVALID_ARGUMENT BATCH_EMPTY, BATCH_TOO_LARGE, SITE_INVALID.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -37,7 +37,7 @@ class BounceServiceStub:
     def __new__(cls, channel: _aio.Channel) -> BounceServiceAsyncStub: ...
     QualifyReplies: _grpc.UnaryUnaryMultiCallable[_bounce_service_pb2.QualifyRepliesRequest, _bounce_service_pb2.QualifyRepliesResponse]
     """Qualifies a batch of refusals and failures. Idempotent.
-    Errors of the RPC itself: INVALID_ARGUMENT BATCH_EMPTY, BATCH_TOO_LARGE.
+    Errors of the RPC itself: INVALID_ARGUMENT BATCH_EMPTY, BATCH_TOO_LARGE, SITE_INVALID.
     """
 
 @_typing.type_check_only
@@ -49,7 +49,7 @@ class BounceServiceAsyncStub(BounceServiceStub):
     def __init__(self, channel: _aio.Channel) -> None: ...
     QualifyReplies: _aio.UnaryUnaryMultiCallable[_bounce_service_pb2.QualifyRepliesRequest, _bounce_service_pb2.QualifyRepliesResponse]  # type: ignore[assignment]
     """Qualifies a batch of refusals and failures. Idempotent.
-    Errors of the RPC itself: INVALID_ARGUMENT BATCH_EMPTY, BATCH_TOO_LARGE.
+    Errors of the RPC itself: INVALID_ARGUMENT BATCH_EMPTY, BATCH_TOO_LARGE, SITE_INVALID.
     """
 
 class BounceServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -64,7 +64,7 @@ class BounceServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_bounce_service_pb2.QualifyRepliesResponse, _abc.Awaitable[_bounce_service_pb2.QualifyRepliesResponse]]:
         """Qualifies a batch of refusals and failures. Idempotent.
-        Errors of the RPC itself: INVALID_ARGUMENT BATCH_EMPTY, BATCH_TOO_LARGE.
+        Errors of the RPC itself: INVALID_ARGUMENT BATCH_EMPTY, BATCH_TOO_LARGE, SITE_INVALID.
         """
 
 def add_BounceServiceServicer_to_server(servicer: BounceServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -1,0 +1,1 @@
+"""Keys and scripts of what Bounce keeps."""
