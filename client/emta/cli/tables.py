@@ -140,6 +140,8 @@ def event_line(event: LogEvent) -> Text:
     if kind in ("deferral", "failure", "async_bounce") and detail is not None:
         meaning = detail.qualification
         line.append(f"{words.failure_type(meaning.type)} / {words.reason(meaning.reason)}: ")
+        if meaning.incident_id:
+            line.append(f"held by {meaning.incident_id}: ", style="yellow")
         line.append(reply_line(detail.reply), style="dim")
     elif kind == "correction":
         meaning = outcome.correction.qualification

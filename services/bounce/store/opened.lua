@@ -9,6 +9,8 @@ local key = prefix .. "site:" .. site
 
 local open = redis.call("HGET", key, "open")
 if open then
+    -- Another Bounce, or another batch, was faster; these are held all the same.
+    redis.call("HINCRBY", key, "held", ARGV[5])
     return open
 end
 if tonumber(redis.call("HGET", key, "believed") or 0) > now then
