@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 import time
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -41,8 +41,8 @@ from services.chassis.logs import Log
 
 _log = Log("bounce")
 
-# A batch of refusals waits so long for the store, and the next ones not at all for a while.
-_PATIENCE_SECONDS, _AWAY_SECONDS = 0.2, 1.0
+# So long the store is not asked again after it did not answer: one batch waits, the next ones do not.
+_AWAY_SECONDS = 2.0
 _LOOK_MS = 15_000
 # Policy: accounts that are closed in truth show as each is written to; a newsletter takes a week.
 _BELIEVED_MS = 7 * 86_400_000
@@ -75,6 +75,7 @@ class Guard:
         self._store = store
         self._clock = clock
         self._on = settings.guard
+        self._patience_seconds = settings.store_timeout_seconds
         self._hold_ms = round(settings.guard_hold_seconds * 1000)
         self._longest_ms = round(settings.guard_longest_seconds * 1000)
         self._holds: dict[str, _Hold] = {}  # by site, as last heard
@@ -87,16 +88,15 @@ class Guard:
         if not self._on:
             return {}
         answers, refused = _answers(request, meanings)
-        if not answers or time.monotonic() < self._away_until:
-            return self._held(refused, meanings)
-        try:
-            async with asyncio.timeout(_PATIENCE_SECONDS):
-                for site, state in (await self._store.count(answers, self._clock.now_ms())).items():
-                    await self._note(site, state, answers[site].refusals)
-        except (RedisError, TimeoutError) as error:
-            self._away_until = time.monotonic() + _AWAY_SECONDS
-            _log.warning("guard_away", error=type(error).__name__)
-        return self._held(refused, meanings)
+        holds: Mapping[str, _Hold | None] = self._holds
+        if answers and time.monotonic() >= self._away_until:
+            try:
+                async with asyncio.timeout(self._patience_seconds):
+                    holds = await self._counted(answers)
+            except (RedisError, TimeoutError) as error:
+                self._away_until = time.monotonic() + _AWAY_SECONDS
+                _log.warning("guard_away", error=type(error).__name__)
+        return _held(refused, meanings, holds)
 
     async def accepted(self, acceptances: Iterable[SiteAcceptances]) -> None:
         """Remember who was accepted. Raises RedisError."""
@@ -156,21 +156,26 @@ class Guard:
                     _log.warning("incident_extended", **_told(incident))
         self._holds = holds
 
-    async def _note(self, site: str, state: SiteState, refusals: Sequence[Refusal]) -> None:
-        """Learn how a site stands, and open an incident where it is time to."""
+    async def _counted(self, answers: dict[str, Answers]) -> dict[str, _Hold | None]:
+        """Count what sites answered; gives what is held there, by incidents opened now, too."""
         now_ms = self._clock.now_ms()
-        if state.incident_id:
-            self._holds[site] = _Hold(state.incident_id, state.reasons)
-            return
-        self._holds.pop(site, None)
-        if not refusals or now_ms < state.believed_until_ms:
-            return
-        if reasons := outage.suspicious(state.evidence):
-            await self._open(site, state, frozenset(reasons), refusals)
+        holds: dict[str, _Hold | None] = {}
+        for site, state in (await self._store.count(answers, now_ms)).items():
+            hold = None
+            if state.incident_id:
+                hold = _Hold(state.incident_id, state.reasons)
+            elif (refusals := answers[site].refusals) and now_ms >= state.believed_until_ms:
+                hold = await self._opened(site, state, refusals)
+            holds[site] = hold
+            if hold is not None:
+                self._holds[site] = hold
+        return holds
 
-    async def _open(
-        self, site: str, state: SiteState, reasons: frozenset[FailureReason], refusals: Sequence[Refusal]
-    ) -> None:
+    async def _opened(self, site: str, state: SiteState, refusals: Sequence[Refusal]) -> _Hold | None:
+        """Open an incident, if it is time to."""
+        reasons = frozenset(outage.suspicious(state.evidence))
+        if not reasons:
+            return None
         now_ms = self._clock.now_ms()
         incident = Incident(
             incident_id=f"inc-{secrets.token_hex(4)}",
@@ -187,22 +192,9 @@ class Guard:
         incident.hold_until_time.FromMilliseconds(now_ms + min(self._hold_ms, self._longest_ms))
         incident.latest_end_time.FromMilliseconds(now_ms + self._longest_ms)
         open_id = await self._store.open(incident, now_ms)
-        if open_id:
-            self._holds[site] = _Hold(open_id, reasons)
         if open_id == incident.incident_id:
             _log.error("incident_opened", **_told(incident))
-
-    def _held(
-        self, refused: dict[str, list[int]], meanings: Sequence[Qualification | None]
-    ) -> dict[int, Qualification]:
-        held = {}
-        for site, places in refused.items():
-            hold = self._holds.get(site)
-            for place in places if hold is not None else ():
-                meaning = meanings[place]
-                if meaning is not None and hold is not None and meaning.reason in hold.reasons:
-                    held[place] = _as_held(meaning, hold.incident_id)
-        return held
+        return _Hold(open_id, reasons) if open_id else None
 
 
 def _accepted(acceptances: Iterable[SiteAcceptances]) -> dict[str, Answers]:
@@ -231,6 +223,22 @@ def _answers(
         elif item.recipient_key:
             of_site.others.append(item.recipient_key)
     return answers, refused
+
+
+def _held(
+    refused: dict[str, list[int]],
+    meanings: Sequence[Qualification | None],
+    holds: Mapping[str, _Hold | None],
+) -> dict[int, Qualification]:
+    held = {}
+    for site, places in refused.items():
+        if (hold := holds.get(site)) is None:
+            continue
+        for place in places:
+            meaning = meanings[place]
+            if meaning is not None and meaning.reason in hold.reasons:
+                held[place] = _as_held(meaning, hold.incident_id)
+    return held
 
 
 def _sample(item: QualifyRepliesItem, meaning: Qualification) -> IncidentSample:

@@ -31,8 +31,8 @@ def clock() -> ManualClock:
 
 @pytest.fixture
 def environ() -> dict[str, str]:
-    # One after the other, so that what is learned from the first is in time for the last.
-    return {"EMTA_RELAY_CONNECTIONS_PER_SITE": "1"}
+    # A busy machine must not look like a store that is away.
+    return {"EMTA_BOUNCE_STORE_TIMEOUT_SECONDS": "30"}
 
 
 async def deliver(world: World, delivery: str, addresses: Sequence[str]) -> None:
@@ -70,6 +70,16 @@ async def pass_hours(world: World, delivery: str, hours: int) -> None:
 
 async def incidents(world: World) -> list[Incident]:
     return [incident async for incident in world.client.incidents()]
+
+
+async def until_known(world: World, accepted: int) -> None:
+    """Wait until Bounce knows of acceptances: the Relay tells it once a second."""
+
+    async def known() -> bool:
+        (incident,) = await incidents(world)
+        return incident.latest.accepted == accepted
+
+    await eventually(known, f"{accepted} acceptances to be reported")
 
 
 async def until_end(world: World, end: IncidentEnd) -> Incident:
@@ -123,8 +133,9 @@ async def test_an_outage_is_held_and_what_it_held_is_sent_when_it_is_over(
         await shown_to_operators(world, tmp_path, incident)
 
         google.replies = {}
-        await pass_hours(world, "second", 2)
+        world.clock.advance(1.25 * HOUR)
         await counted(world, "second", sent=56)
+        await until_known(world, accepted=56)
         world.clock.advance(60)
         closed = await until_end(world, IncidentEnd.INCIDENT_END_RECOVERED)
 
