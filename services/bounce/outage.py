@@ -22,6 +22,8 @@ _LEAST_SHARE = 0.001
 # many addresses, with 0.5 % by as much again. Fewer make the guard slower and surer. With these, less than
 # about 9 % never opens an incident, however many addresses there are.
 _SCATTER = 200.0
+# Of more addresses only the share tells anything: chance is nothing beside the scatter.
+_ENOUGH = 10_000
 # Policy: less is no evidence, whatever the statistics say.
 _LEAST_HARD = 5
 _LEAST_ACCEPTED = 10
@@ -132,7 +134,10 @@ def _recovered(recent: Counts, watched: Watched, level: float) -> bool:
 def _surprise(seen: Counts, usual: Counts) -> float:
     """Give the probability of so many refusals or more at a site with this history."""
     share = usual_share(usual)
-    return at_least(seen.hard, seen.all, share * _SCATTER, (1 - share) * _SCATTER)
+    hard, of = seen.hard, seen.all
+    if of > _ENOUGH:
+        hard, of = hard * _ENOUGH // of, _ENOUGH
+    return at_least(hard, of, share * _SCATTER, (1 - share) * _SCATTER)
 
 
 def at_least(hard: int, of: int, a: float, b: float) -> float:
