@@ -107,7 +107,7 @@ local function decay(site)
     if now - site.decayed >= DECAY_EVERY then
         local factor = 0.5 ^ ((now - site.decayed) / HALF_LIFE)
         for field, value in pairs(site) do
-            if field == "accepted" or field == "usual_accepted" or field == "usual_hard"
+            if field == "accepted" or field == "told" or field == "usual_accepted" or field == "usual_hard"
                 or string.sub(field, 1, 7) == "domain:" then
                 site[field] = value * factor
             end
@@ -191,7 +191,7 @@ local function count_hard(name, site, tag, address, reason, sample)
         return
     end
     if redis.call("HINCRBY", stretch, "domain:" .. tag, 1) > OF_A_DOMAIN
-        and site["domain:" .. tag] < LARGE * site.accepted then
+        and site["domain:" .. tag] < LARGE * site.told then
         return
     end
     site.stretch_hard = site.stretch_hard + 1
@@ -216,6 +216,7 @@ local function counted(name)
         if remember(argument(), argument()) then recognised = recognised + 1 end
     end
     site.accepted = site.accepted + accepted + untold
+    site.told = site.told + accepted
     for _ = 1, tonumber(argument()) do
         if known(argument(), argument()) then recognised = recognised + 1 end
     end
