@@ -48,7 +48,9 @@ class SettingsError(Exception):
 class ServiceSettings(BaseSettings):
     """What every service can be told. A service's names start with EMTA_<SERVICE>_."""
 
-    model_config = SettingsConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+    model_config = SettingsConfigDict(
+        extra="forbid", frozen=True, hide_input_in_errors=True, allow_inf_nan=False
+    )
 
     listen: str = Field("127.0.0.1:0", description="Address to serve gRPC on, host:port; port 0: any.")
     log_level: Literal["debug", "info", "warning", "error"] = Field(

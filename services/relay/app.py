@@ -6,19 +6,19 @@ import asyncio
 import os
 import secrets
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from emta.relay.v1.relay_service_pb2_grpc import add_RelayServiceServicer_to_server
 from emta.relay.v1.site_service_pb2_grpc import add_SiteServiceServicer_to_server
 from services.chassis.clock import Clock, clock_of
 from services.chassis.headroom import Headroom, Marks
-from services.chassis.logs import Log
 from services.chassis.rpc import Server
 from services.chassis.store import answers, open_store
 from services.relay.acceptances import Acceptances
 from services.relay.deliver import Deliverer
 from services.relay.dispatcher import Dispatcher
+from services.relay.lasting import lasting
 from services.relay.limits import Limits
 from services.relay.mx import MxResolver
 from services.relay.mx_rules import MxRules
@@ -33,9 +33,6 @@ from services.relay.site_service import SiteService
 from services.relay.store.limits import LimitStore
 from services.relay.store.queue import Queue
 from services.relay.store.recipient_secret import recipient_secret
-
-_log = Log("relay")
-_AGAIN_SECONDS = 1.0
 
 
 @asynccontextmanager
@@ -111,14 +108,14 @@ async def running(settings: RelaySettings, clock: Clock | None = None) -> AsyncI
         server.add(add_SiteServiceServicer_to_server, sites, "emta.relay.v1.SiteService")
         async with server:
             working = [
-                asyncio.create_task(work)
+                asyncio.create_task(lasting(work))
                 for work in (
-                    dispatcher.run(),
-                    reporter.run(),
-                    shards.run(),
-                    headroom.run(),
-                    limits.run(),
-                    deliverer.acceptance_reporter.run(),
+                    dispatcher.run,
+                    reporter.run,
+                    shards.run,
+                    headroom.run,
+                    limits.run,
+                    deliverer.acceptance_reporter.run,
                 )
             ]
             try:
@@ -135,16 +132,6 @@ async def running(settings: RelaySettings, clock: Clock | None = None) -> AsyncI
                 await deliverer.acceptance_reporter.flush()
                 await reporter.flush()
                 await shards.leave()
-
-
-async def _keep(work: Callable[[], Awaitable[None]]) -> None:
-    """Do something for ever. A defect of ours may cost a second, but not the service."""
-    while True:
-        try:
-            await work()
-        except Exception as error:
-            _log.error("work_failed", work=work.__qualname__, error=repr(error))
-            await asyncio.sleep(_AGAIN_SECONDS)
 
 
 def _resolver(settings: RelaySettings, clock: Clock) -> MxResolver:

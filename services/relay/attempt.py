@@ -26,6 +26,11 @@ class Attempt:
         return self.span.traceparent
 
     @property
+    def header_octets(self) -> int:
+        """Octets of the header block: what the Signer is sent of the message."""
+        return self.claimed.content.find(b"\r\n\r\n") + 2
+
+    @property
     def size(self) -> int:
         """Octets as sent, signature included; 0 before it is signed."""
         if self.transaction is None:

@@ -81,7 +81,7 @@ class Connection:
         """Connect to place.remote_ip and read the greeting (phase CONNECT)."""
         sock = await _dial(place, port, timeouts.connect)
         try:
-            local, peer = sock.getsockname()[0], sock.getpeername()[0]
+            local, peer = _ends(sock, place)
             if not permits(peer):
                 text = f"connected to {peer}, which lies in a forbidden network"
                 kind = FailureKind.FAILURE_KIND_FORBIDDEN_NETWORK
@@ -208,6 +208,16 @@ class Connection:
         """A failure after which nobody knows what the server makes of the next line."""
         self._in_step = False
         return AttemptFailed(self.place.failure(phase, kind, text))
+
+
+def _ends(sock: socket.socket, place: Place) -> tuple[str, str]:
+    """Give our address and the server's, which are gone once it has reset the connection."""
+    try:
+        return sock.getsockname()[0], sock.getpeername()[0]
+    except OSError:
+        kind = FailureKind.FAILURE_KIND_CONNECTION_LOST
+        text = "the connection was lost"
+        raise AttemptFailed(place.failure(SmtpPhase.SMTP_PHASE_CONNECT, kind, text)) from None
 
 
 async def _dial(place: Place, port: int, timeout: float) -> socket.socket:

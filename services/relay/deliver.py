@@ -91,7 +91,7 @@ class Deliverer:
         )
         self._sign: Stage[Attempt, SignItem, SignResult] = Stage(
             item=_sign_item,
-            weigh=lambda attempt: 1024,
+            weigh=lambda attempt: attempt.header_octets,
             call=peers.sign,
             serves=peers.signer_serves,
             answered=self._signed,

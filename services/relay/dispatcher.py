@@ -10,6 +10,7 @@ from services.chassis.clock import Clock
 from services.chassis.headroom import Headroom
 from services.chassis.logs import Log
 from services.relay.deliver import Deliverer
+from services.relay.lasting import lasting
 from services.relay.shards import Shards
 from services.relay.store.queue import Appetite, Queue
 
@@ -62,7 +63,7 @@ class Dispatcher:
 
     async def run(self) -> None:
         """Dispatch until cancelled."""
-        keeping = asyncio.create_task(self._keep_leases())
+        keeping = asyncio.create_task(lasting(self._keep_leases))
         try:
             while True:
                 self._wake.clear()
@@ -80,7 +81,7 @@ class Dispatcher:
     async def drain(self, seconds: float) -> None:
         """Let what is in flight come to its end; what is still there after `seconds` is left behind."""
         self._deliverer.stop()
-        keeping = asyncio.create_task(self._keep_leases())
+        keeping = asyncio.create_task(lasting(self._keep_leases))
         try:
             async with asyncio.timeout(seconds):
                 while self._deliverer.in_flight:
@@ -121,7 +122,7 @@ class Dispatcher:
         messages = min(_CLAIM_MESSAGES, self._max_in_flight - len(flying))
         octets = min(_CLAIM_OCTETS, self._max_octets - self._deliverer.octets_in_flight)
         exceptions = self._deliverer.lanes.room(_CLAIM_OF_A_DOMAIN)
-        self._sated = bool(exceptions)
+        self._sated = bool(exceptions) or self._deliverer.has_suspect
         if messages <= 0 or octets <= 0:
             self._sated = True
             return None

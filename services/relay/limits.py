@@ -160,7 +160,6 @@ class Limits:
                 if not self._away:
                     _log.warning("limits_store_away", error=type(error).__name__)
                 self._away = True
-                self._dirty.update(dict.fromkeys(sites))
                 await self._clock.sleep_until(now_ms + _STORE_AWAY_MS)
 
     async def close(self) -> None:
@@ -228,10 +227,10 @@ class Limits:
                 self._schedule(holding)
 
     async def _state(self, sites: Sequence[str], now_ms: int) -> None:
-        for name in sites:
-            self._dirty.pop(name, None)
         holdings = [self._holdings[name] for name in sites if name in self._holdings]
         grants = await self._reserve([holding.statement(now_ms) for holding in holdings], now_ms)
+        for name in sites:
+            del self._dirty[name]
         now_after_ms = self._clock.now_ms()
         for holding, grant in zip(holdings, grants, strict=True):
             if grant is not None:

@@ -17,8 +17,9 @@ from services.relay.replies import AttemptFailed, Place
 from services.relay.resolver import NameServer, NoAnswer, Resolver
 from services.relay.ttl import AHEAD_MS, LONGEST_FAILURE_TTL, SHORTEST_TTL, expiry
 
-# The largest real MX lists have a few dozen entries; more is an attack on whoever looks them all up.
-_MAX_HOSTS = 100
+# The best ones; an attempt tries five addresses. The name servers of a long list of hosts that never answer
+# would otherwise take up all questions that we may have open (resolver.py), for as long as one may take.
+_MAX_HOSTS = 20
 # RFC 8767 section 5: answers may be used for a while past their time when there are no fresh ones.
 _STALE_MS = 86_400_000
 # Domains held at once; 100,000 routes are about 100 MB.

@@ -39,7 +39,7 @@ _PATTERN = re.compile(rf"(?:\*\.)?{_LABEL}(?:\.{_LABEL})+")
 _TABLE = re.compile(r"\s*\[\[\s*rule\s*\]\]")
 
 
-class MxRuleError(Exception):
+class MxRuleError(ValueError):
     """A rule that is wrong; the text names file, line, rule and key."""
 
 

@@ -22,9 +22,9 @@ from services.relay.store.queue import Queue, Reported
 _log = Log("relay")
 
 _PRODUCER = "relay"
-# An entry holds the outcomes of one batch in its shard, a dozen usually and never more than a hundred;
-# Feedback takes a thousand at once.
-_ENTRIES, _OUTCOMES = 20, 900
+# Feedback takes a thousand at once, in a call of 32 MiB. An entry holds the outcomes of one batch in its
+# shard, a dozen usually; one of outcomes that are offered again, up to as many as were offered.
+_ENTRIES, _OUTCOMES, _OCTETS = 20, 1_000, 16 * 1024 * 1024
 # Something may have been settled for our shards elsewhere: look at least so often.
 _LOOK_SECONDS = 0.25
 _GATHER_SECONDS = 0.01
@@ -87,11 +87,15 @@ class Reporter:
         request = RecordOutcomesRequest(producer=_PRODUCER)
         names: dict[int, list[str]] = {}
         ends: dict[int, int] = {}
+        octets = 0
         for shard, entries in outbox.items():
             for name, items in entries:
-                if len(request.items) >= _OUTCOMES:
-                    break
+                before, octets = len(request.items), octets + len(items)
                 request.MergeFromString(items)
+                if before and (len(request.items) > _OUTCOMES or octets > _OCTETS):
+                    del request.items[before:]
+                    octets -= len(items)
+                    break
                 names.setdefault(shard, []).append(name)
                 ends[shard] = len(request.items)
         if not names:
@@ -113,13 +117,15 @@ class Reporter:
         again, refused = [], []
         for item, result in zip(items, results, strict=True):
             if result.HasField("recorded"):
+                self._rounds.pop(item.producer_key, None)
                 continue
             problem = Problem.from_status(result.error)
-            self._rounds[item.producer_key] += 1
+            if problem.reason == "OUTCOME_OUT_OF_ORDER":
+                self._rounds[item.producer_key] += 1
             if problem.reason != "OUTCOME_INVALID" and self._rounds[item.producer_key] < _ROUNDS:
                 again.append(item)
                 continue
-            del self._rounds[item.producer_key]
+            self._rounds.pop(item.producer_key, None)
             _log.error("outcome_refused", key=item.producer_key, error=problem.message)
             refused.append(item)
         return again, refused

@@ -52,6 +52,8 @@ class NameServer:
     def parse(cls, text: str) -> NameServer:
         """Read "address:port", an IPv6 address in brackets or not. Raises ValueError."""
         host, _, port = text.rpartition(":")
+        if not (port.isascii() and port.isdecimal() and 1 <= int(port) <= 65_535):
+            raise ValueError(f"{text} is not of the form address:port")
         return cls(str(ip_address(host.strip("[]"))), int(port))
 
 
@@ -196,7 +198,11 @@ async def _over_tcp(server: NameServer, question: bytes) -> Answer:
         writer.close()
     if data[:2] != query[:2]:
         raise BadAnswer("another question's")
-    return parse(data, question)
+    answer = parse(data, question)
+    if answer.truncated:
+        # Nothing more can be asked, and that there are no records it does not say.
+        raise BadAnswer("cut off")
+    return answer
 
 
 def _query(identity: int, question: bytes, extra: bytes) -> bytes:

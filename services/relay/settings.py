@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 import socket
 from pathlib import Path
 from typing import Literal
@@ -11,6 +12,12 @@ from pydantic import Field, field_validator
 from pydantic_settings import SettingsConfigDict
 
 from services.chassis.settings import CommaSeparated, LedgerSettings
+from services.relay.dns_answer import to_wire
+from services.relay.mx_rules import MxRules
+from services.relay.resolver import NameServer
+
+# What is said in EHLO is a word on a line of its own (RFC 5321 section 4.1.1.1).
+_NAME = re.compile("[!-~]+")
 
 
 class RelaySettings(LedgerSettings):
@@ -114,7 +121,9 @@ class RelaySettings(LedgerSettings):
         8, ge=1, le=1024, description="Shards of the queue. Fixed once the store is in use."
     )
     lease_seconds: float = Field(
-        30.0, gt=0, description="After how long the messages of a dead Relay go to another one, seconds."
+        30.0,
+        ge=1,
+        description="After how long the messages of a dead Relay go to another one, seconds.",
     )
     retry_base_seconds: float = Field(
         300.0,
@@ -158,8 +167,19 @@ class RelaySettings(LedgerSettings):
     @classmethod
     def _are_addresses(cls, resolvers: tuple[str, ...]) -> tuple[str, ...]:
         for resolver in resolvers:
-            host, _, port = resolver.rpartition(":")
-            ipaddress.ip_address(host.strip("[]"))
-            if not port.isdigit():
-                raise ValueError(f"{resolver} is not of the form address:port")
+            NameServer.parse(resolver)
         return resolvers
+
+    @field_validator("ehlo_name")
+    @classmethod
+    def _is_name(cls, name: str) -> str:
+        if not _NAME.fullmatch(name):
+            raise ValueError("must be printable ASCII without spaces")
+        to_wire(name)
+        return name
+
+    @field_validator("mx_rules")
+    @classmethod
+    def _are_rules(cls, path: Path | None) -> Path | None:
+        MxRules.load(path)
+        return path

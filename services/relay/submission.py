@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import uuid
 from dataclasses import dataclass
+from typing import Literal
 
 from emta.problems import invalid, unimplemented
 from emta.relay.v1.message_pb2 import Acceptance, Message, Notice, ReturnPathMode
@@ -57,11 +58,9 @@ def check(
     recipient = envelope.parse_mailbox(given.rcpt_to, "rcpt_to")
     sender = envelope.parse_mailbox(given.mail_from, "mail_from") if given.mail_from else None
     _check_options(given)
+    not_before_ms = _milliseconds(given, "not_before_time")
     limits = validity.effective(
-        now_ms,
-        given.validity.ToMilliseconds() if given.HasField("validity") else None,
-        given.limit_time.ToMilliseconds() if given.HasField("limit_time") else None,
-        given.not_before_time.ToMilliseconds() if given.HasField("not_before_time") else None,
+        now_ms, _milliseconds(given, "validity"), _milliseconds(given, "limit_time"), not_before_ms
     )
     normalized = normalize(
         given.content,
@@ -76,7 +75,6 @@ def check(
     message.rcpt_to = recipient.address
     if sender is not None:
         message.mail_from = sender.address
-    not_before_ms = given.not_before_time.ToMilliseconds() if given.HasField("not_before_time") else 0
     return Submission(
         tenant=tenant,
         message=message,
@@ -88,9 +86,21 @@ def check(
         or (sender is not None and sender.needs_smtputf8),
         accepted_ms=now_ms,
         deadline_ms=limits.deadline_ms,
-        due_ms=max(now_ms, not_before_ms),
+        due_ms=max(now_ms, not_before_ms or 0),
         acceptance=acceptance,
     )
+
+
+def _milliseconds(
+    given: Message, field: Literal["validity", "limit_time", "not_before_time"]
+) -> int | None:
+    """Give a time of a message; None: it is absent."""
+    if not given.HasField(field):
+        return None
+    try:
+        return getattr(given, field).ToMilliseconds()  # type: ignore[no-any-return]
+    except ValueError as error:
+        raise invalid(field, "TIME_INVALID", f"{field}: {error}") from None
 
 
 def _check_options(given: Message) -> None:

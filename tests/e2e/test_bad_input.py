@@ -6,6 +6,7 @@ from typing import Any
 
 import grpc
 import pytest
+from google.protobuf.timestamp_pb2 import Timestamp
 
 from emta.feedback.v1.log_pb2 import LogStatus
 from emta.problems import Problem
@@ -26,6 +27,8 @@ BAD: list[tuple[dict[str, Any], str, str]] = [
     ({"content": CONTENT + b"\0"}, "content", "CONTENT_HAS_NUL"),
     ({"message_id": "two words"}, "message_id", "IDENTIFIER_INVALID"),
     ({"delivery_id": ""}, "delivery_id", "IDENTIFIER_INVALID"),
+    ({"limit_time": Timestamp(seconds=2**62)}, "limit_time", "TIME_INVALID"),
+    ({"not_before_time": Timestamp(seconds=1, nanos=-1)}, "not_before_time", "TIME_INVALID"),
 ]
 
 

@@ -151,3 +151,19 @@ async def test_qualify_says_what_a_reply_means(world: World, files: Path) -> Non
     assert code == 0
     assert "Hard" in out
     assert "10 Invalid recipient" in out
+
+
+async def test_brackets_in_names_are_shown_as_they_are(world: World, files: Path) -> None:
+    (files / "people.csv").write_text("id,email,name\n[/1],ok@alpha.example,One\n[/2],not-an-address,Two\n")
+
+    code, out, err = await emta(world, files, *SEND, "--label", "Sale [/now]")
+    assert (code, err) == (0, "")
+    assert "Refused message [/2]: " in out
+    assert "Sale [/now]" in out
+
+    code, out, err = await emta(world, files, "qualify", "550 5.7.1 blocked [/see] http://a.example")
+    assert (code, err) == (0, "")
+
+    code, out, err = await emta(world, files, "sites", "[/x]")
+    assert (code, err) == (0, "")
+    assert "a site like [/x]" in out

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 from rich.console import Group
 from rich.live import Live
+from rich.markup import escape
 from rich.text import Text
 
 from emta.cli import tables, words
@@ -80,7 +81,7 @@ async def follow(connection: Client, delivery: str, hint: str = _HINT) -> None:
 
 def detached(delivery: str) -> None:
     """Say that the delivery goes on, and how to come back."""
-    out.print(f"Detached. The delivery goes on; come back with: [bold]emta watch {delivery}[/]")
+    out.print(f"Detached. The delivery goes on; come back with: [bold]emta watch {escape(delivery)}[/]")
 
 
 def log(

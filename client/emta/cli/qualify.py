@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 from rich.table import Table
+from rich.text import Text
 
 from emta.bounce.v1.qualification_pb2 import Cause, Disposition, Qualification, Scope
 from emta.bounce.v1.smtp_reply_pb2 import SmtpPhase, SmtpReply
@@ -82,6 +83,6 @@ def _table(meaning: Qualification) -> Table:
         table.add_row("Scope", words.enum_words(Scope.Name(meaning.scope), "SCOPE_"))
     if meaning.HasField("wait_hint"):
         table.add_row("Stated wait", f"{meaning.wait_hint.ToTimedelta()}")
-    table.add_row("Rule", meaning.rule_id)
-    table.add_row("Normalised text", meaning.normalized_text)
+    table.add_row("Rule", Text(meaning.rule_id))
+    table.add_row("Normalised text", Text(meaning.normalized_text))
     return table

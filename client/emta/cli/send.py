@@ -13,6 +13,7 @@ from typing import Annotated
 
 import typer
 from google.protobuf.duration_pb2 import Duration
+from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from emta.cli.console import EXIT_FAILED, as_dict, bad_input, client, out, print_json, run
@@ -75,7 +76,8 @@ class _Job:
         if self.json:
             print_json("refused", as_dict(result))
         elif self.refused <= _SHOWN_REFUSALS:
-            out.print(f"[red]Refused[/] message {result.message_id}: {problem.message} ({problem.reason})")
+            told = escape(f"message {result.message_id}: {problem.message} ({problem.reason})")
+            out.print(f"[red]Refused[/] {told}")
 
 
 def send(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 
 import typer
+from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
@@ -48,7 +49,8 @@ async def _sites(name: str, json: bool) -> None:
     if json:
         return
     if not shown:
-        out.print(f"No mail went to {f'a site like {name}' if name else 'any site'} within the last hour.")
+        where = f"a site like {escape(name)}" if name else "any site"
+        out.print(f"No mail went to {where} within the last hour.")
         return
     out.print(_site_table(shown[:_TABLE_ROWS]))
     if len(shown) > _TABLE_ROWS:

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 from google.protobuf.timestamp_pb2 import Timestamp
 from rich.console import Group, RenderableType
+from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
@@ -43,7 +44,7 @@ def success(kpis: DeliveryKpis) -> str:
 def status_table(kpis: DeliveryKpis) -> Table:
     """The delivery by status: what adds up to the messages to deliver."""
     name = kpis.delivery.label or kpis.delivery_id
-    table = Table(title=f"Delivery {name}", title_justify="left", min_width=64)
+    table = Table(title=f"Delivery {escape(name)}", title_justify="left", min_width=64)
     table.add_column("Status")
     table.add_column("Messages", justify="right")
     table.add_column("of all", justify="right")

@@ -18,11 +18,12 @@ local function dictionary_key(name)
     return prefix .. "dictionary:" .. name
 end
 
+local contents = {}
 for _ = 1, tonumber(ARGV[4]) do
     local name, content = ARGV[at], ARGV[at + 1]
     at = at + 2
     if content ~= "" then
-        redis.call("HSETNX", dictionary_key(name), "content", content)
+        contents[name] = content
     elseif redis.call("EXISTS", dictionary_key(name)) == 0 then
         return -1
     end
@@ -51,6 +52,11 @@ while at <= #ARGV do
         redis.call("ZADD", prefix .. "due:" .. domain, due, number)
         redis.call("ZADD", prefix .. "domains", "LT", due, domain)
         if dictionary ~= "" then
+            if contents[dictionary] then
+                -- Only now: where all messages are known nothing uses it, and nothing would take it away.
+                redis.call("HSETNX", dictionary_key(dictionary), "content", contents[dictionary])
+                contents[dictionary] = nil
+            end
             redis.call("HINCRBY", dictionary_key(dictionary), "messages", 1)
         end
         outcomes[#outcomes + 1] = outcome

@@ -2,7 +2,8 @@
 -- Leases messages of a shard that are due, after taking back those whose lease has run out.
 --
 -- A message whose owner died with it on lease is due again. When that happens to it a second time it is
--- a suspect: from then on it is given out alone, so that what kills owners is found out.
+-- a suspect: from then on it is given out alone, so that what kills owners is found out. One whose validity
+-- has ended is given out in any case: nothing is tried with it any more.
 --
 -- KEYS[1]  key prefix of the shard
 -- ARGV     now_ms, end of the lease_ms, at most so many messages, at most so many octets,
@@ -10,20 +11,26 @@
 --          space, like no other: not a count, which a replica that takes over could repeat), fences of
 --          earlier claims of the same owner whose answers got lost (between spaces),
 --          then for every domain that is treated otherwise: domain, at most so many of it
--- Returns the next time to look (ms, "" when nothing waits), and for every message its number, how
--- often its owner died, its record and its progress.
+-- Returns the next time to look (ms, "" when nothing waits); for every message its number, how often its
+-- owner died, its record and its progress; and 1 when there is another suspect.
 
 local prefix, now, lease_end = KEYS[1], ARGV[1], ARGV[2]
 local left, octets_left, usual = tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5])
 local domains, leased, leases = prefix .. "domains", prefix .. "leased", prefix .. "leases"
 local suspects, crashes = prefix .. "suspects", prefix .. "crashes"
 
+-- The end of a message's validity (ms), from the head of its record (record.py).
+local function deadline(number)
+    local head = redis.call("GETRANGE", prefix .. "message:" .. number, 0, 17)
+    return #head == 18 and struct.unpack(">I8", string.sub(head, 11)) or now
+end
+
 local function take_back(number)
     local domain = string.match(redis.call("HGET", leases, number), "^%S+ (.*)$")
     redis.call("ZREM", leased, number)
     redis.call("HDEL", leases, number)
     if redis.call("HINCRBY", crashes, number, 1) > 1 then
-        redis.call("ZADD", suspects, now, number)
+        redis.call("ZADD", suspects, deadline(number), number)
     else
         redis.call("ZADD", prefix .. "due:" .. domain, now, number)
         redis.call("ZADD", domains, "LT", now, domain)
@@ -67,12 +74,16 @@ if ARGV[8] ~= "" then
     end
 end
 
-if ARGV[6] == "1" then
-    local number = redis.call("ZRANGEBYSCORE", suspects, "-inf", now, "LIMIT", 0, 1)[1]
-    if number then
+local function give_out(numbers)
+    for _, number in ipairs(numbers) do
         redis.call("ZREM", suspects, number)
         lease(number, "")
     end
+end
+
+give_out(redis.call("ZRANGEBYSCORE", suspects, "-inf", now, "LIMIT", 0, 20))
+if ARGV[6] == "1" then
+    give_out(redis.call("ZRANGE", suspects, 0, 0))
 end
 
 local next_look
@@ -101,5 +112,5 @@ end
 
 look_at(redis.call("ZRANGEBYSCORE", domains, "(" .. now, "+inf", "WITHSCORES", "LIMIT", 0, 1)[2])
 look_at(redis.call("ZRANGE", leased, 0, 0, "WITHSCORES")[2])
-look_at(redis.call("ZRANGEBYSCORE", suspects, "(" .. now, "+inf", "WITHSCORES", "LIMIT", 0, 1)[2])
-return { next_look or "", claimed }
+look_at(redis.call("ZRANGE", suspects, 0, 0, "WITHSCORES")[2])
+return { next_look or "", claimed, redis.call("EXISTS", suspects) }

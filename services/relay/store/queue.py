@@ -10,7 +10,8 @@
     relay:{s07}:leased                sorted set: numbers by the end of their lease (ms)
     relay:{s07}:leases                hash: number -> "<fence> <domain>"
     relay:{s07}:crashes               hash: number -> how often its owner died with it
-    relay:{s07}:suspects              sorted set: numbers whose owners died more than once, by due time
+    relay:{s07}:suspects              sorted set: numbers whose owners died more than once, by the end
+                                      of their validity (ms)
     relay:{s07}:dictionary:<name>     hash: content that others are compressed against, messages that use it
     relay:{s07}:known:<period>:<b>    hash: digest -> acceptance, of all messages accepted in a period
     relay:{s07}:outbox                stream: outcomes that Feedback has not acknowledged, many an entry
@@ -143,6 +144,7 @@ class Queue:
         self._holder = secrets.token_hex(8)
         self._claims = 0
         self._lost_fences: dict[int, deque[str]] = {}  # by shard: of claims whose answers have not come
+        self._suspected: set[int] = set()  # shards that had one more suspect to give
         self._dictionaries: set[tuple[int, bytes]] = set()  # (shard, name) that the shard should have
         self.shards = shards
 
@@ -242,34 +244,48 @@ class Queue:
         """Lease messages of some shards that are due; each gives its part of what is wanted."""
         self._claims += 1
         fence = f"{self._holder}.{self._claims}"
+        # One shard only may give a suspect: of two at once nobody knows which one kills.
+        asked = next((shard for shard in shards if shard in self._suspected), shards[0])
         calls: list[tuple[str, list[Value]]] = []
         for shard in shards:
             lost = self._lost_fences.setdefault(shard, deque(maxlen=_LOST_FENCES))
-            wanted = _wanted(appetite, len(shards), fence, lost)
+            wanted = _wanted(
+                appetite, len(shards), fence, lost, suspect=appetite.suspect and shard == asked
+            )
             calls.append((_prefix(shard), [now_ms, leased_until_ms, *wanted]))
             lost.append(fence)  # until its answer is here
         answers = await _claim.each(self._store, calls, give_errors=True)
-        messages, looks = [], []
+        messages, looks, answered = [], [], []
         for shard, answer in zip(shards, answers, strict=True):
             if isinstance(answer, RedisError):
                 # Its node is away. What the others gave is leased to us and must not be dropped.
                 _log.warning("shard_away", shard=shard, error=repr(answer))
                 continue
-            self._lost_fences[shard].clear()
-            next_look, flat = answer
+            answered.append(shard)
+            next_look, flat, suspected = answer
             if next_look:
                 looks.append(int(float(next_look)))
+            self._suspected.discard(shard)
+            if suspected:
+                self._suspected.add(shard)
+                if appetite.suspect:
+                    looks.append(now_ms)
             for at in range(0, len(flat), 4):
                 claimed = await self._claimed(shard, flat[at : at + 4])
                 if claimed is not None:
                     claimed.fence, claimed.leased_until_ms = fence.encode(), leased_until_ms
                     messages.append(claimed)
+        # Only now, for a dictionary may not have come: then all of them are given again.
+        for shard in answered:
+            self._lost_fences[shard].clear()
         return Claim(messages, min(looks, default=None))
 
     async def _claimed(self, shard: int, row: Sequence[Any]) -> Claimed | None:
         number, crashes, packed, progress = row
         try:
             claimed, blob = record.unpack(packed)
+            if progress:
+                record.unpack_progress(progress, claimed)
         except record.RecordError as error:
             # It is given out again and again, and every time somebody is told.
             _log.error("record_unreadable", shard=shard, number=number.decode(), error=str(error))
@@ -280,8 +296,6 @@ class Queue:
         except BodyError as error:
             _log.error("content_unreadable", message=claimed.message.message_id, error=str(error))
             claimed.damaged = True
-        if progress:
-            record.unpack_progress(progress, claimed)
         claimed.number, claimed.shard, claimed.crashes = number, shard, crashes
         return claimed
 
@@ -368,13 +382,15 @@ class Queue:
         await _acknowledge.each(self._store, calls)
 
 
-def _wanted(appetite: Appetite, shards: int, fence: str, lost: Iterable[str]) -> list[Value]:
+def _wanted(
+    appetite: Appetite, shards: int, fence: str, lost: Iterable[str], *, suspect: bool
+) -> list[Value]:
     """What each of some shards is asked for: its part, and of everything at least one."""
     args: list[Value] = [
         -(-appetite.messages // shards),
         -(-appetite.octets // shards),
         max(1, appetite.of_a_domain // shards),
-        int(appetite.suspect),
+        int(suspect),
         fence,
         "".join(f" {name} " for name in lost),
     ]

@@ -8,6 +8,8 @@ from __future__ import annotations
 import struct
 from dataclasses import dataclass
 
+from google.protobuf.message import DecodeError
+
 from emta.bounce.v1.qualification_pb2 import Qualification
 from emta.bounce.v1.smtp_reply_pb2 import SmtpReply
 from emta.feedback.v1.outcome_pb2 import HoldCause
@@ -101,15 +103,20 @@ def unpack(record: bytes) -> tuple[Claimed, bytes]:
     trace_at = _HEAD.size + tenant_octets
     message_at = trace_at + trace_octets
     blob_at = message_at + message_octets
+    try:
+        tenant, trace = record[_HEAD.size : trace_at].decode(), record[trace_at:message_at].decode()
+        message = Message.FromString(record[message_at:blob_at])
+    except (UnicodeDecodeError, DecodeError) as error:
+        raise RecordError(str(error)) from None
     claimed = Claimed(
         number=b"",
         shard=0,
         fence=b"",
         leased_until_ms=0,
         crashes=0,
-        tenant=record[_HEAD.size : trace_at].decode(),
-        message=Message.FromString(record[message_at:blob_at]),
-        traceparent=record[trace_at:message_at].decode(),
+        tenant=tenant,
+        message=message,
+        traceparent=trace,
         needs_8bitmime=bool(flags & _8BITMIME),
         needs_smtputf8=bool(flags & _SMTPUTF8),
         accepted_ms=accepted_ms,
@@ -132,12 +139,15 @@ def pack_progress(claimed: Claimed) -> bytes:
 
 
 def unpack_progress(progress: bytes, claimed: Claimed) -> None:
-    """Read what attempts have learned into `claimed`."""
-    attempts, sequence, hold, peer_crashes, reply_octets = _PROGRESS.unpack_from(progress)
-    reply_end = _PROGRESS.size + reply_octets
-    claimed.failed_attempts, claimed.sequence, claimed.hold = attempts, sequence, hold
-    claimed.peer_crashes = peer_crashes
-    if reply_octets:
-        claimed.reply = SmtpReply.FromString(progress[_PROGRESS.size : reply_end])
-    if len(progress) > reply_end:
-        claimed.qualification = Qualification.FromString(progress[reply_end:])
+    """Read what attempts have learned into `claimed`. Raises RecordError."""
+    try:
+        attempts, sequence, hold, peer_crashes, reply_octets = _PROGRESS.unpack_from(progress)
+        reply_end = _PROGRESS.size + reply_octets
+        claimed.failed_attempts, claimed.sequence, claimed.hold = attempts, sequence, hold
+        claimed.peer_crashes = peer_crashes
+        if reply_octets:
+            claimed.reply = SmtpReply.FromString(progress[_PROGRESS.size : reply_end])
+        if len(progress) > reply_end:
+            claimed.qualification = Qualification.FromString(progress[reply_end:])
+    except (struct.error, DecodeError) as error:
+        raise RecordError(str(error)) from None

@@ -7,6 +7,8 @@ from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import closing
 
+import dns.flags
+import dns.message
 import pytest
 
 from demo.receiver.dns_server import DnsServer
@@ -15,6 +17,7 @@ from emta.bounce.v1.smtp_reply_pb2 import FailureKind, SmtpPhase
 from services.relay.mx import MxResolver
 from services.relay.replies import AttemptFailed
 from tests.support.clock import ManualClock
+from tests.support.eventually import eventually
 
 OWN_NAME = "relay.emta.example"
 
@@ -105,11 +108,9 @@ async def test_an_alias_is_followed_to_its_mx_records(zone: Zone, resolver: MxRe
     assert await names(resolver, "alias.example") == ["mx.real.example"]
 
 
-async def test_a_list_that_needs_tcp_is_read_up_to_a_hundred_hosts(
-    zone: Zone, resolver: MxResolver
-) -> None:
+async def test_a_list_that_needs_tcp_is_read_up_to_twenty_hosts(zone: Zone, resolver: MxResolver) -> None:
     zone.add_site("many.example", [(n, f"mx{n:03}.many.example", ()) for n in range(120)])
-    assert await names(resolver, "many.example") == [f"mx{n:03}.many.example" for n in range(100)]
+    assert await names(resolver, "many.example") == [f"mx{n:03}.many.example" for n in range(20)]
 
 
 async def test_a_host_without_addresses_is_left_out(zone: Zone, resolver: MxResolver) -> None:
@@ -270,3 +271,40 @@ async def test_a_dead_name_server_is_passed_over(
     )
     with closing(resolver):
         assert await names(resolver, "a.example") == ["mx.a.example"]
+
+
+async def test_a_list_of_many_dead_hosts_holds_up_no_other_domain(
+    zone: Zone, name_server: DnsServer, clock: ManualClock
+) -> None:
+    zone.add_site("many.example", [(10, f"mx{n}.dead.example", []) for n in range(100)])
+    zone.add_failing("dead.example", Fate.SILENT)
+    zone.add_site("a.example")
+    resolver = MxResolver([name_server.address], clock, timeout_seconds=2.0, ehlo_name=OWN_NAME)
+    with closing(resolver):
+        many = asyncio.create_task(resolver.route("many.example"))
+
+        async def asks() -> bool:
+            return any(name.endswith("dead.example") for name, _ in name_server.queries)
+
+        await eventually(asks, "the questions about its hosts")
+        assert await names(resolver, "a.example") == ["mx.a.example"]
+        assert not many.done()
+        many.cancel()
+
+
+async def test_what_is_cut_off_over_tcp_too_is_no_answer(
+    zone: Zone, name_server: DnsServer, resolver: MxResolver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its mail must neither bounce for want of MX records nor go to the domain itself."""
+    zone.add_site("a.example", [(10, "mx.a.example", ["127.0.1.1"])])
+    whole = name_server.respond
+
+    def cut(wire: bytes, *, over_udp: bool) -> bytes | None:
+        answer = dns.message.from_wire(whole(wire, over_udp=over_udp) or b"")
+        answer.flags |= dns.flags.TC
+        answer.answer.clear()
+        return answer.to_wire()
+
+    monkeypatch.setattr(name_server, "respond", cut)
+
+    assert await failure_of(resolver, "a.example") == FailureKind.FAILURE_KIND_DNS_UNAVAILABLE

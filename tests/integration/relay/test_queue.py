@@ -12,6 +12,7 @@ import pytest
 from redis.asyncio import Redis, RedisCluster
 from redis.exceptions import ConnectionError
 
+from emta.bounce.v1.smtp_reply_pb2 import SmtpReply
 from emta.feedback.v1.feedback_service_pb2 import RecordOutcomesItem, RecordOutcomesRequest
 from emta.problems import Problem
 from emta.relay.v1.message_pb2 import Acceptance, Message
@@ -34,8 +35,11 @@ def submitted(
     *,
     domain: str = "b.example",
     content: bytes = CONTENT,
+    validity: int | None = None,
 ) -> Submission:
     message = Message(message_id=message_id, delivery_id="d1", rcpt_to=f"x@{domain}", content=content)
+    if validity is not None:
+        message.validity.seconds = validity
     return submission.check(
         message, tenant="default", now_ms=now_ms, ehlo_name="mta.example", internal_fields=frozenset()
     )
@@ -238,6 +242,38 @@ async def test_what_owners_die_of_twice_is_given_out_alone(queue: Queue) -> None
     assert suspect.number != other.number
 
 
+async def test_a_suspect_that_has_expired_waits_for_no_other(queue: Queue) -> None:
+    short = submitted("m2", validity=90)
+    await accept(queue, submitted("m1"), short)
+    now_ms = START_MS
+    for _ in range(2):
+        assert len(await claim(queue, now_ms)) == 2
+        now_ms += LEASE_MS
+    at_hand = dataclasses.replace(HUNGRY, suspect=False)
+
+    look = await queue.claim([0], short.deadline_ms - 1, short.deadline_ms + LEASE_MS, at_hand)
+    assert (look.messages, look.next_look_ms) == ([], short.deadline_ms)
+
+    assert ids(await claim(queue, short.deadline_ms, at_hand)) == ["m2"]
+
+
+async def test_suspects_of_several_shards_are_given_out_one_by_one(store: Redis) -> None:
+    queue, shards, now_ms = Queue(store, shards=8, outbox_max=1_000), range(8), START_MS
+    await accept(queue, *(submitted(f"m{n}") for n in range(16)))
+    for _ in range(2):
+        assert len((await queue.claim(shards, now_ms, now_ms + LEASE_MS, HUNGRY)).messages) == 16
+        now_ms += LEASE_MS
+
+    given = []
+    while len(given) < 16:
+        look = await queue.claim(shards, now_ms, now_ms + LEASE_MS, HUNGRY)
+        assert len(look.messages) == 1 or look.next_look_ms == now_ms
+        assert len(look.messages) <= 1
+        given += ids(look.messages)
+
+    assert sorted(given) == sorted(f"m{n}" for n in range(16))
+
+
 async def test_what_a_claim_without_answer_leased_is_given_out_again_without_blame(
     store: Redis, queue: Queue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -260,6 +296,41 @@ async def test_what_a_claim_without_answer_leased_is_given_out_again_without_bla
     assert [message.crashes for message in claimed] == [0, 0]
     assert await claim(queue) == []
     assert await queue.settle([Settlement(message, None, []) for message in claimed]) == [True, True]
+
+
+async def test_what_was_claimed_while_its_dictionary_did_not_come_is_given_again_without_blame(
+    store: Redis, queue: Queue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    content = CONTENT + b"".join(b"line %d of a longer message\r\n" % n for n in range(1_000))
+    given = [submitted(f"m{n}", content=content) for n in range(10)]
+    await accept(queue, *given)
+    other = Queue(store, shards=1, outbox_max=1_000)
+
+    async def away(*args: Any) -> None:
+        raise ConnectionError("reset")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(store, "hget", away)
+        with pytest.raises(ConnectionError):
+            await claim(other)
+
+    claimed = await claim(other)
+
+    assert sorted(m.content for m in claimed) == sorted(item.content for item in given)
+    assert [message.crashes for message in claimed] == [0] * 10
+
+
+@pytest.mark.parametrize("part", ["message", "progress"])
+async def test_a_record_that_cannot_be_read_hinders_no_other(queue: Queue, store: Redis, part: str) -> None:
+    await accept(queue, submitted("m1"))
+    (claimed,) = await claim(queue)
+    claimed.reply = SmtpReply(text="x" * 100)
+    await queue.settle([Settlement(claimed, START_MS, [])])
+    (name,) = await names(store, f"relay:{{s00}}:{part}:*")
+    await store.setrange(name, 80, b"\xff" * 16)
+    await accept(queue, submitted("m2"))
+
+    assert ids(await claim(queue)) == ["m2"]
 
 
 async def test_in_a_full_store_what_was_reported_goes_and_relays_stay_known(
@@ -294,6 +365,19 @@ async def test_an_acknowledgement_that_is_repeated_counts_once(store: Redis, que
     assert await store.get("relay:{s00}:outbox_size") == b"1"
 
 
+async def test_acknowledgements_of_two_owners_that_overlap_leave_no_wrong_count(
+    store: Redis, queue: Queue
+) -> None:
+    for name in ("m1", "m2"):
+        await accept(queue, submitted(name))
+    (first, _), (second, _) = (await queue.outbox([0], 10))[0]
+
+    await queue.acknowledge({0: Reported([first], 1)})
+    await queue.acknowledge({0: Reported([first, second], 2)})
+
+    assert int(await store.get("relay:{s00}:outbox_size") or 0) == 0
+
+
 async def test_a_suspect_that_was_settled_is_one_no_more(queue: Queue) -> None:
     await accept(queue, submitted())
     now_ms = START_MS
@@ -310,7 +394,8 @@ async def test_a_suspect_that_was_settled_is_one_no_more(queue: Queue) -> None:
 
 async def test_nothing_of_a_finished_message_stays_but_its_answer(queue: Queue, store: Redis) -> None:
     content = CONTENT + b"".join(b"line %d of a longer message\r\n" % n for n in range(1_000))
-    await accept(queue, *(submitted(f"m{n}", content=content) for n in range(10)))
+    given = [submitted(f"m{n}", content=content) for n in range(10)]
+    await accept(queue, *given)
     assert any(b":dictionary:" in name for name in await names(store, "*"))
     claimed = await claim(queue)
     claimed[0].sequence = 2
@@ -318,6 +403,7 @@ async def test_nothing_of_a_finished_message_stays_but_its_answer(queue: Queue, 
     again = await claim(queue)
 
     await queue.settle([Settlement(message, None, []) for message in claimed[1:] + again])
+    await accept(queue, *given)  # its sender never got the answer
 
     left = {name.split(b":")[2] for name in await names(store, "relay:{s00}:*")}
     assert left == {b"known", b"outbox", b"outbox_size", b"number"}

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
+import struct
 from contextlib import closing
+from typing import Any
 
 import pytest
 
@@ -11,6 +14,7 @@ from demo.receiver import Receiver
 from demo.receiver.certificate import server_context
 from emta.bounce.v1.smtp_reply_pb2 import FailureKind as Kind
 from emta.bounce.v1.smtp_reply_pb2 import SmtpPhase as Phase
+from services.relay import connection
 from services.relay.mx import MxResolver
 from services.relay.networks import Networks
 from services.relay.session import Connector, Delivered, Refused, Transaction
@@ -26,6 +30,10 @@ from tests.integration.relay.scripted_world import (
     World,
 )
 from tests.support.clock import ManualClock
+from tests.support.eventually import eventually
+
+# Linux: enum in net/tcp_states.h.
+_TCP_CLOSE = 7
 
 # -- getting in
 
@@ -75,6 +83,33 @@ async def test_a_server_that_does_not_take_us_leaves_it_to_the_next(
     result = await (await world.open(connector)).send(MESSAGE)
     assert isinstance(result, Delivered)
     assert result.mx_host == f"mx2.{DOMAIN}"
+
+
+async def test_a_server_that_resets_the_connection_at_once_is_a_lost_connection(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await world.site(ScriptedServer())
+    dial = connection._dial
+
+    with socket.create_server((ADDRESS, 0)) as resetting:
+        world.port = resetting.getsockname()[1]
+
+        async def dial_and_be_reset(*args: Any) -> socket.socket:
+            connecting = await dial(*args)
+            accepted, _ = await asyncio.to_thread(resetting.accept)
+            accepted.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            accepted.close()
+
+            async def is_reset() -> bool:
+                return bool(connecting.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)[0] == _TCP_CLOSE)
+
+            await eventually(is_reset, "the reset")
+            return connecting
+
+        monkeypatch.setattr(connection, "_dial", dial_and_be_reset)
+        reply = await world.refused_opening()
+
+    assert (reply.phase, reply.failure) == (Phase.SMTP_PHASE_CONNECT, Kind.FAILURE_KIND_CONNECTION_LOST)
 
 
 async def test_a_reply_counts_more_than_a_later_failure(world: World) -> None:
