@@ -10,8 +10,8 @@
 
 Of a site, accepted, told (accepted with a key), usual_accepted, usual_hard and domain:<tag> (the largest)
 are the history, decayed at `decayed` (ms); begun, stretch_accepted, stretch_hard, stretch:<reason> and
-unknown_hard the stretch; open, reasons, held, term_*, slot_* and before_* the open incident. Until `believed`
-(ms) none is opened.
+unknown_hard the stretch; open, reasons, held, term_*, slot_* and before_* the open incident. None is opened
+until `believed` (ms).
 
 Small sets of small numbers are arrays of 4 octets a number to the store, up to 512 numbers: 262,144 buckets
 take 130 million addresses a generation so. Such a number is all that is left of an address: 48 bits of its
