@@ -130,11 +130,14 @@ async def test_an_outage_is_held_and_what_it_held_is_sent_when_it_is_over(
         (held,) = [e async for e in world.client.logs("second", message_ids=["m1"])]
         assert held.failure_type == FailureType.FAILURE_TYPE_SOFT
         assert held.failure_reason == FailureReason.FAILURE_REASON_UNREACHABLE
+        assert held.incident_id == incident.incident_id
         await shown_to_operators(world, tmp_path, incident)
 
         google.replies = {}
         world.clock.advance(1.25 * HOUR)
         await counted(world, "second", sent=56)
+        (healed,) = [e async for e in world.client.logs("second", message_ids=["m1"])]
+        assert (healed.status, healed.incident_id) == (SENT, "")
         await until_known(world, accepted=56)
         world.clock.advance(60)
         closed = await until_end(world, IncidentEnd.INCIDENT_END_RECOVERED)
@@ -162,6 +165,9 @@ async def shown_to_operators(world: World, folder: Path, incident: Incident) -> 
     code, out, err = await emta(world, folder, "incidents", "list", "--open")
     assert (code, err) == (0, "")
     assert all(word in out for word in (name, "google", "Hard / User unknown", "56"))
+    code, out, err = await emta(world, folder, "log", "second", "--message", "m1")
+    assert (code, err) == (0, "")
+    assert f"held by {name}" in out
     code, out, err = await emta(world, folder, "incidents", "show", name)
     assert (code, err) == (0, "")
     assert "does not exist" in out

@@ -183,6 +183,8 @@ def _why(entry: LogEntry) -> Text:
         code = words.bounce_code(entry.bounce_code)
         meaning = f"{words.failure_type(entry.failure_type)} / {words.reason(entry.failure_reason)}"
         lines.append(f"{meaning}, code {code}")
+    if entry.incident_id:
+        lines.append(f"held by {entry.incident_id}: emta incidents show {entry.incident_id}")
     if entry.hold_cause:
         cause = words.enum_words(HoldCause.Name(entry.hold_cause), "HOLD_CAUSE_")
         lines.append(f"waits for something of ours: {cause}")
