@@ -25,7 +25,7 @@ from services.chassis.store import connect
 
 _SEED = 20_201_214
 _USER_UNKNOWN = FailureReason.FAILURE_REASON_USER_UNKNOWN
-_SAMPLE = IncidentSample(normalized_text="550 5.1.1 unknown", reason=_USER_UNKNOWN)
+_SAMPLE = IncidentSample(normalized_text="550 5.1.1 unknown").SerializeToString()
 _START_MS, _HOUR_MS = 1_600_000_000_000, 3_600_000
 # Deliveries differ in how many of their addresses are gone: messages of one, and the scatter of their
 # shares as a Beta distribution of so many addresses.

@@ -8,12 +8,13 @@ import time
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from redis.exceptions import RedisError
 
 from emta.bounce.v1.acceptance_service_pb2 import SiteAcceptances
-from emta.bounce.v1.bounce_service_pb2 import QualifyRepliesItem, QualifyRepliesRequest
+from emta.bounce.v1.bounce_service_pb2 import QualifyRepliesRequest
 from emta.bounce.v1.incident_service_pb2 import Incident, IncidentEnd, IncidentSample
 from emta.bounce.v1.qualification_pb2 import (
     BounceCode,
@@ -29,7 +30,6 @@ from services.bounce import outage, terms
 from services.bounce.outage import Verdict
 from services.bounce.settings import BounceSettings
 from services.bounce.store.guard import (
-    LONGEST_SAMPLE,
     Answers,
     GuardStore,
     Refusal,
@@ -44,6 +44,8 @@ _log = Log("bounce")
 # So long the store is not asked again after it did not answer: one batch waits, the next ones do not.
 _AWAY_SECONDS = 2.0
 _LOOK_MS = 15_000
+# Most refusals of a moment are a few.
+_SAMPLES, _LONGEST_SAMPLE = 1_024, 300
 # Policy: accounts that are closed in truth show as each is written to; a newsletter takes a week.
 _BELIEVED_MS = 7 * 86_400_000
 
@@ -218,7 +220,10 @@ def _answers(
             continue
         of_site = answers.setdefault(item.site, Answers())
         if meaning.type == _HARD:
-            of_site.refusals.append(Refusal(item.recipient_key, meaning.reason, _sample(item, meaning)))
+            sample = _sample(
+                meaning.normalized_text, item.reply.mx_host, meaning.reason, meaning.bounce_code
+            )
+            of_site.refusals.append(Refusal(item.recipient_key, meaning.reason, sample))
             refused.setdefault(item.site, []).append(place)
         elif item.recipient_key:
             of_site.others.append(item.recipient_key)
@@ -241,13 +246,14 @@ def _held(
     return held
 
 
-def _sample(item: QualifyRepliesItem, meaning: Qualification) -> IncidentSample:
+@lru_cache(_SAMPLES)
+def _sample(normalized_text: str, mx_host: str, reason: FailureReason, code: BounceCode) -> bytes:
     return IncidentSample(
-        normalized_text=meaning.normalized_text[:LONGEST_SAMPLE],
-        mx_host=item.reply.mx_host[:LONGEST_SAMPLE],
-        reason=meaning.reason,
-        bounce_code=meaning.bounce_code,
-    )
+        normalized_text=normalized_text[:_LONGEST_SAMPLE],
+        mx_host=mx_host[:_LONGEST_SAMPLE],
+        reason=reason,
+        bounce_code=code,
+    ).SerializeToString()
 
 
 def _as_held(meaning: Qualification, incident_id: str) -> Qualification:
