@@ -66,17 +66,17 @@ async def run(arguments: argparse.Namespace) -> int:
             await store.config_set("appendfsync", "no")
             figures["octets_per_address"] = await _memory(store, arguments.addresses)
             figures["lost"] = await _outages(store)
-            figures["false_incidents"] = await _usual_days(store, arguments.sites, arguments.days)
+            figures["false_incidents"] = await usual_days(store, arguments.sites, arguments.days)
     report.write("guard", figures)
     return 0
 
 
-async def _usual_days(store: Redis, sites: int, days: int) -> dict[str, int]:
+async def usual_days(store: Redis, sites: int, days: int) -> dict[str, int]:
     """Count incidents where nothing happened: 200 messages an hour and site, all to known addresses."""
     found = {}
     for usual in _USUALS:
         await store.flushall()
-        judge, draws = _Judge(GuardStore(store)), random.Random(_SEED)
+        judge, draws = Judge(GuardStore(store)), random.Random(_SEED)
         streams = [_Stream(usual, draws) for _ in range(sites)]
         messages, refusals, incidents = 200 * 24 * days, 0, 0
         while streams:
@@ -96,15 +96,15 @@ async def _outages(store: Redis) -> dict[str, float]:
     for share in (0.15, 0.3, 0.6, 1.0):
         for an_hour in (20, 200, 20_000):
             await store.flushall()
-            judge, draws = _Judge(GuardStore(store)), random.Random(_SEED)
-            counts = [await _one_outage(judge, draws, f"s{n}", share, an_hour) for n in range(100)]
+            judge, draws = Judge(GuardStore(store)), random.Random(_SEED)
+            counts = [await one_outage(judge, draws, f"s{n}", share, an_hour) for n in range(100)]
             name = f"{share:.0%} refused, {an_hour:,} an hour"
             lost[name] = sum(counts) / len(counts)
             report.say(f"  {name:<30}[bold]{lost[name]:.1f}[/] lost, at most {max(counts)}")
     return lost
 
 
-async def _one_outage(judge: _Judge, draws: random.Random, site: str, share: float, an_hour: int) -> int:
+async def one_outage(judge: Judge, draws: random.Random, site: str, share: float, an_hour: int) -> int:
     """Refusals before the incident is opened; the one that opens it is held."""
     now_ms = _START_MS
     await judge.incidents({site: Answers(untold=_HISTORY)}, now_ms)
@@ -128,7 +128,7 @@ async def _memory(store: Redis, addresses: int) -> dict[str, float]:
     return {f"{addresses:,}": round(octets, 1)}
 
 
-class _Judge:
+class Judge:
     """Counts answers and judges them, as Guard does; a site with an incident is left alone."""
 
     def __init__(self, guard: GuardStore) -> None:

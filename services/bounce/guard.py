@@ -136,6 +136,9 @@ class Guard:
                 await self._look()
             except RedisError as error:
                 _log.warning("guard_away", error=type(error).__name__)
+            except Exception as error:
+                # A defect of ours may cost a look, but not all that come after it.
+                _log.error("work_failed", work="guard", error=repr(error))
             await self._clock.sleep_until(self._clock.now_ms() + _LOOK_MS)
 
     async def _look(self) -> None:

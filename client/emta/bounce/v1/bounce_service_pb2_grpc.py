@@ -49,7 +49,7 @@ class BounceServiceServicer:
     """
 
     def QualifyReplies(self, request, context):
-        """Qualifies a batch of refusals and failures. Idempotent.
+        """Qualifies a batch of refusals and failures. May be repeated; what it counts by the way, it counts again.
         Errors of the RPC itself: INVALID_ARGUMENT BATCH_EMPTY, BATCH_TOO_LARGE, SITE_INVALID.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)

@@ -36,7 +36,7 @@ class BounceServiceStub:
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> BounceServiceAsyncStub: ...
     QualifyReplies: _grpc.UnaryUnaryMultiCallable[_bounce_service_pb2.QualifyRepliesRequest, _bounce_service_pb2.QualifyRepliesResponse]
-    """Qualifies a batch of refusals and failures. Idempotent.
+    """Qualifies a batch of refusals and failures. May be repeated; what it counts by the way, it counts again.
     Errors of the RPC itself: INVALID_ARGUMENT BATCH_EMPTY, BATCH_TOO_LARGE, SITE_INVALID.
     """
 
@@ -48,7 +48,7 @@ class BounceServiceAsyncStub(BounceServiceStub):
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     QualifyReplies: _aio.UnaryUnaryMultiCallable[_bounce_service_pb2.QualifyRepliesRequest, _bounce_service_pb2.QualifyRepliesResponse]  # type: ignore[assignment]
-    """Qualifies a batch of refusals and failures. Idempotent.
+    """Qualifies a batch of refusals and failures. May be repeated; what it counts by the way, it counts again.
     Errors of the RPC itself: INVALID_ARGUMENT BATCH_EMPTY, BATCH_TOO_LARGE, SITE_INVALID.
     """
 
@@ -63,7 +63,7 @@ class BounceServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _bounce_service_pb2.QualifyRepliesRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_bounce_service_pb2.QualifyRepliesResponse, _abc.Awaitable[_bounce_service_pb2.QualifyRepliesResponse]]:
-        """Qualifies a batch of refusals and failures. Idempotent.
+        """Qualifies a batch of refusals and failures. May be repeated; what it counts by the way, it counts again.
         Errors of the RPC itself: INVALID_ARGUMENT BATCH_EMPTY, BATCH_TOO_LARGE, SITE_INVALID.
         """
 
