@@ -62,14 +62,16 @@ local function remember(bucket, fingerprint)
     return redis.call("SISMEMBER", before, fingerprint) == 1
 end
 
--- A site's counters as a table; what is not there is 0.
+-- A site's counters as a table to work on, and the same as they were; what is not there is 0.
 local function read(key)
-    local site = setmetatable({}, { __index = function() return 0 end })
+    local zero = { __index = function() return 0 end }
+    local site, before = setmetatable({}, zero), setmetatable({}, zero)
     local flat = redis.call("HGETALL", key)
     for i = 1, #flat, 2 do
-        site[flat[i]] = tonumber(flat[i + 1]) or flat[i + 1]
+        local value = tonumber(flat[i + 1]) or flat[i + 1]
+        site[flat[i]], before[flat[i]] = value, value
     end
-    return site
+    return site, before
 end
 
 local function written(value)
@@ -203,7 +205,7 @@ end
 
 local function counted(name)
     local key = prefix .. "site:" .. name
-    local site, before = read(key), read(key)
+    local site, before = read(key)
     use(name)
     decay(site)
     if site.begun ~= 0 and site.open == 0 and now - site.begun >= LONGEST then fold(name, site) end
