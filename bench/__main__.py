@@ -7,7 +7,7 @@ import asyncio
 import sys
 from types import ModuleType
 
-from bench import accept, depth, dns, guard, hostile, qualify, run, workers
+from bench import accept, depth, dns, guard, hostile, inbound, qualify, run, workers
 from bench.child import BenchError
 from emta.problems import Problem
 from services.chassis.embedded_store import StoreError
@@ -22,6 +22,7 @@ _COMMANDS: dict[str, ModuleType] = {
     "dns": dns,
     "qualify": qualify,
     "guard": guard,
+    "inbound": inbound,
 }
 _EPILOG = """examples:
   python -m bench run                                      all profiles, three times: some minutes

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -39,8 +40,11 @@ async def machine(data: Path, environ: Mapping[str, str], log: IO[str]) -> Async
     record = _signing_record(keys)
     async with Receiver(journal_file=data / "accepted.jsonl") as receiver:
         receiver.zone.add_txt(f"{_SELECTOR}._domainkey.{SENDER_DOMAIN}", record)
+        return_path_key = _return_path_key(data / "return-path.key")
         settings = {
             "EMTA_SIGNER_KEYS_DIR": str(keys),
+            "EMTA_RELAY_RETURN_PATH_KEY": return_path_key,
+            "EMTA_BOUNCE_RETURN_PATH_KEY": return_path_key,
             "EMTA_RELAY_RESOLVERS": receiver.dns_address,
             "EMTA_RELAY_SMTP_PORT": str(receiver.smtp_port),
             "EMTA_RELAY_EHLO_NAME": f"mta.{SENDER_DOMAIN}",
@@ -56,3 +60,11 @@ def _signing_record(keys: Path) -> str:
     if path.exists():
         return load_key(path, _MIN_BITS, now_ms=0).dns_record
     return make_key(SENDER_DOMAIN, _SELECTOR, keys)
+
+
+def _return_path_key(path: Path) -> str:
+    """Give the key of signed return paths, made once: what was sent may come back after a restart."""
+    if not path.exists():
+        path.touch(mode=0o600)
+        path.write_text(secrets.token_hex(32))
+    return path.read_text()

@@ -14,8 +14,9 @@ from typing import IO
 from services.chassis.children import tethered
 from services.chassis.embedded_store import EmbeddedStore
 
-# The Relay needs the addresses of the others, so it comes last, and is stopped first.
-SERVICES = ("signer", "bounce", "feedback", "relay")
+# Each comes after those whose addresses it needs, and is stopped before them.
+SERVICES = ("signer", "feedback", "bounce", "relay")
+PEERS = {"bounce": ("feedback",), "relay": ("signer", "bounce", "feedback")}
 # A service blocks when nobody reads its log, so no line may be too long to read.
 _LONGEST_LINE = 64 * 1024 * 1024
 _START_SECONDS = 60.0
@@ -81,8 +82,8 @@ class Stack:
         environ = os.environ | self._environ
         if name != "signer":
             environ[f"EMTA_{name.upper()}_REDIS_URL"] = self._store.url
-        if name == "relay":
-            environ |= {f"EMTA_RELAY_{peer.upper()}": address for peer, address in self.addresses.items()}
+        for peer in PEERS.get(name, ()):
+            environ[f"EMTA_{name.upper()}_{peer.upper()}"] = self.addresses[peer]
         process = await asyncio.create_subprocess_exec(
             *tethered(sys.executable, "-m", f"services.{name}"),
             env=environ,

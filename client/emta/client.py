@@ -28,6 +28,12 @@ from emta.bounce.v1.bounce_service_pb2 import (
     QualifyRepliesResult,
 )
 from emta.bounce.v1.bounce_service_pb2_grpc import BounceServiceStub
+from emta.bounce.v1.inbound_service_pb2 import (
+    QualifyInboundItem,
+    QualifyInboundRequest,
+    QualifyInboundResult,
+)
+from emta.bounce.v1.inbound_service_pb2_grpc import InboundServiceStub
 from emta.bounce.v1.incident_service_pb2 import (
     CloseIncidentRequest,
     GetIncidentRequest,
@@ -43,8 +49,10 @@ from emta.channel import connect
 from emta.feedback.v1.delivery_pb2 import Delivery, DeliveryKpis
 from emta.feedback.v1.feedback_service_pb2 import (
     CloseDeliveryRequest,
+    FindMessagesRequest,
     GetDeliveryKpisRequest,
     ListLogsRequest,
+    MessageQuery,
     OpenDeliveryRequest,
     WatchLogsRequest,
 )
@@ -223,6 +231,18 @@ class Client:
                 return
             request.page_token = page.next_page_token
 
+    async def find(self, query: MessageQuery) -> list[LogEntry]:
+        """Give the rows of the messages, of whatever delivery, that have a Message-ID or recipient.
+
+        Those accepted within the last twelve days, the latest first.
+        """
+        request = FindMessagesRequest(queries=[query])
+        try:
+            answer = await self._feedback.FindMessages(request, timeout=_CALL_SECONDS)
+        except grpc.aio.AioRpcError as error:
+            raise self._problem("Feedback", error) from None
+        return list(answer.results[0].entries)
+
     async def kpis(self, delivery_id: str) -> DeliveryKpis:
         """Give the figures of a delivery, exact at this moment."""
         request = GetDeliveryKpisRequest(delivery_id=delivery_id)
@@ -278,6 +298,18 @@ class Client:
         stub = BounceServiceStub(self._channel("Bounce"))
         try:
             answer = await stub.QualifyReplies(request, timeout=_CALL_SECONDS)
+        except grpc.aio.AioRpcError as error:
+            raise self._problem("Bounce", error) from None
+        return list(answer.results)
+
+    async def inbound(self, items: Iterable[QualifyInboundItem]) -> list[QualifyInboundResult]:
+        """Have mails that came back read and recorded, one result per mail (at most 100, 16 MiB).
+
+        What is answered UNAVAILABLE was not recorded: hand it over again, nothing counts twice.
+        """
+        stub = InboundServiceStub(self._channel("Bounce"))
+        try:
+            answer = await stub.QualifyInbound(QualifyInboundRequest(items=items), timeout=_CALL_SECONDS)
         except grpc.aio.AioRpcError as error:
             raise self._problem("Bounce", error) from None
         return list(answer.results)

@@ -2,7 +2,7 @@
 
 import sys
 
-from services.bounce import check, offline, trial
+from services.bounce import check, offline, offline_inbound, trial
 from services.bounce.app import running
 from services.bounce.settings import BounceSettings
 from services.chassis import process
@@ -10,6 +10,7 @@ from services.chassis import process
 _COMMANDS = {
     "check": check.main,
     "qualify": offline.main,
+    "inbound": offline_inbound.main,
     "try": trial.main,
 }
 

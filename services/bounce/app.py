@@ -7,12 +7,15 @@ from contextlib import asynccontextmanager
 
 from emta.bounce.v1.acceptance_service_pb2_grpc import add_AcceptanceServiceServicer_to_server
 from emta.bounce.v1.bounce_service_pb2_grpc import add_BounceServiceServicer_to_server
+from emta.bounce.v1.inbound_service_pb2_grpc import add_InboundServiceServicer_to_server
 from emta.bounce.v1.incident_service_pb2_grpc import add_IncidentServiceServicer_to_server
 from emta.bounce.v1.rules_service_pb2_grpc import add_RulesServiceServicer_to_server
 from emta.problems import failed_precondition
 from services.bounce.acceptance_service import AcceptanceService
 from services.bounce.catalogue import RuleError
+from services.bounce.feedback import connected
 from services.bounce.guard import Guard
+from services.bounce.inbound_service import InboundService
 from services.bounce.incident_service import IncidentService
 from services.bounce.live_rules import LiveRules
 from services.bounce.rules_service import RulesService
@@ -34,22 +37,25 @@ async def running(settings: BounceSettings, clock: Clock | None = None) -> Async
         rules = LiveRules(settings.rules)
     except RuleError as error:
         raise failed_precondition("RULES_REFUSED", str(error)) from None
-    async with open_store(settings, "bounce") as store, clock_of(store, clock) as clock:
+    server = Server(
+        "bounce", settings.listen, reflection=settings.reflection, drain_seconds=settings.drain_seconds
+    )
+    async with (
+        open_store(settings, "bounce") as store,
+        clock_of(store, clock) as clock,
+        rules.following(clock),
+        connected(settings.feedback) as feedback,
+    ):
         guard_store = GuardStore(store)
         guard = Guard(guard_store, clock, settings)
-        incidents = IncidentService(guard_store, guard, clock)
-        server = Server(
-            "bounce", settings.listen, reflection=settings.reflection, drain_seconds=settings.drain_seconds
-        )
-        server.add(
-            add_BounceServiceServicer_to_server, BounceService(rules, guard), "emta.bounce.v1.BounceService"
-        )
+        bounce = BounceService(rules, guard)
+        server.add(add_BounceServiceServicer_to_server, bounce, "emta.bounce.v1.BounceService")
         server.add(add_RulesServiceServicer_to_server, RulesService(rules), "emta.bounce.v1.RulesService")
-        server.add(
-            add_AcceptanceServiceServicer_to_server,
-            AcceptanceService(guard),
-            "emta.bounce.v1.AcceptanceService",
-        )
+        inbound = InboundService(rules, feedback, clock, settings.return_paths)
+        server.add(add_InboundServiceServicer_to_server, inbound, "emta.bounce.v1.InboundService")
+        acceptances = AcceptanceService(guard)
+        server.add(add_AcceptanceServiceServicer_to_server, acceptances, "emta.bounce.v1.AcceptanceService")
+        incidents = IncidentService(guard_store, guard, clock)
         server.add(add_IncidentServiceServicer_to_server, incidents, "emta.bounce.v1.IncidentService")
-        async with rules.following(clock), guard.watching(), server:
+        async with guard.watching(), server:
             yield server

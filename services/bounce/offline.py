@@ -102,13 +102,23 @@ def as_row(row: dict[str, Any], meaning: Qualification) -> dict[str, Any]:
     """Give the answer to one line."""
     return {
         "id": row.get("id"),
-        "type": _TYPES.get(meaning.type, "soft"),
-        "reason": _LABELS[meaning.reason],
+        "type": type_of(meaning),
+        "reason": label_of(meaning),
         "momentum_class": int(meaning.bounce_code),
         "severity": _severity(meaning),
         "cause": Cause.Name(meaning.cause).removeprefix("CAUSE_").lower(),
         "rule": meaning.rule_id,
     }
+
+
+def type_of(meaning: Qualification) -> str:
+    """Give the type as a word; what is not defined counts as soft (contract 1.1)."""
+    return _TYPES.get(meaning.type, "soft")
+
+
+def label_of(meaning: Qualification) -> str:
+    """Give the reason as Campaign labels it."""
+    return _LABELS[meaning.reason]
 
 
 def _severity(meaning: Qualification) -> str:

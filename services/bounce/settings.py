@@ -2,9 +2,10 @@
 
 from pathlib import Path
 
-from pydantic import Field
+from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import SettingsConfigDict
 
+from emta.return_path import ReturnPaths
 from services.chassis.settings import StoreSettings
 
 
@@ -18,6 +19,13 @@ class BounceSettings(StoreSettings):
         None,
         description="File or folder of rules (TOML) that are tried before those that are shipped. Changes "
         "are in force within seconds; broken ones are refused. Empty: only the shipped rules.",
+    )
+    feedback: str = Field("127.0.0.1:50054", description="Feedback, host:port or dns:///name:port.")
+    return_path_key: SecretStr | None = Field(
+        None,
+        description="Key of signed return paths, the same as EMTA_RELAY_RETURN_PATH_KEY. Several, "
+        "comma-separated: what any of them has signed is believed; keep an old one for eleven days. Empty: "
+        "no return path is believed.",
     )
     guard: bool = Field(
         True,
@@ -34,3 +42,16 @@ class BounceSettings(StoreSettings):
         gt=0,
         description="After how long the refusals of an incident are believed, whatever is said, seconds.",
     )
+
+    @property
+    def return_paths(self) -> ReturnPaths | None:
+        """Reads return paths; None without a key."""
+        key = self.return_path_key
+        return None if key is None else ReturnPaths.parse(key.get_secret_value())
+
+    @field_validator("return_path_key")
+    @classmethod
+    def _are_keys(cls, keys: SecretStr | None) -> SecretStr | None:
+        if keys is not None:
+            ReturnPaths.parse(keys.get_secret_value())
+        return keys

@@ -17,7 +17,7 @@ from emta.problems import Problem, failed_precondition, invalid, unavailable
 from services.chassis.clock import Clock
 from services.chassis.settings import NO_ACKS, Acks
 from services.chassis.telemetry import message_span
-from services.feedback import kpis, status
+from services.feedback import finding, kpis, status
 from services.feedback.store.ledger import CHANGED_BY_THIS_CALL, Change, Ledger, Row
 
 # Two recorders of one message are rare (a reporter that was taken for dead): a few rounds settle it.
@@ -109,23 +109,28 @@ def _decide(
     except status.OutcomeError as error:
         return _error(invalid("outcome", "OUTCOME_INVALID", f"outcome: {error}"))
     counters, domain_counters = kpis.changes(step, outcome)
+    event = LogEvent(
+        outcome=outcome,
+        status_before=step.before.status if step.before else _PENDING,
+        status_after=step.after.status,
+        effect=step.effect,
+    )
+    if step.before is None:
+        # It is in the index now; here it would cost more than all else of the event.
+        event.outcome.taken_into_account.ClearField("header_message_id")
     failed = step.after.status == _FAILED and (step.before is None or step.before.status != _FAILED)
     change = Change(
         expected=row.version,
         # Every epoch counts from 1.
         sequence=outcome.sequence or (row.sequence if step.after.epoch == epoch else 0),
         entry=step.after,
-        event=LogEvent(
-            outcome=outcome,
-            status_before=step.before.status if step.before else _PENDING,
-            status_after=step.after.status,
-            effect=step.effect,
-        ),
+        event=event,
         unsequenced_key="" if outcome.sequence else f"{producer}\0{item.producer_key}",
         counters=counters,
         domain=kpis.recipient_domain(step.after),
         domain_counters=domain_counters,
         failed_ms=outcome.event_time.ToMilliseconds() if failed else None,
+        found_by=finding.index_entry(outcome) if step.before is None else b"",
     )
     rows[_name(outcome)] = Row(CHANGED_BY_THIS_CALL, change.sequence, step.after)
     return change

@@ -8,6 +8,7 @@ import re
 
 from emta.feedback.v1.delivery_pb2 import Delivery, DeliveryState
 from emta.feedback.v1.feedback_service_pb2 import (
+    FindMessagesRequest,
     ListLogsRequest,
     OpenDeliveryRequest,
     RecordOutcomesItem,
@@ -20,6 +21,10 @@ _MAX_OUTCOMES = 1_000
 _MAX_PRODUCER, _MAX_KEY = 128, 256
 _MAX_LABEL = 256
 _MAX_METADATA, _MAX_METADATA_KEY, _MAX_METADATA_VALUE = 32, 64, 256
+_MAX_QUERIES = 1_000
+# RFC 5322 section 2.1.1; RFC 3696 erratum 1690 with room for what is no address.
+_MAX_MESSAGE_ID, _MAX_ADDRESS = 998, 320
+_YEAR_10000 = 253_402_300_800  # Unix time, seconds
 _DEFAULT_PAGE, _MAX_PAGE, _MAX_IDS = 100, 1_000, 1_000
 
 
@@ -88,11 +93,44 @@ def outcome(item: RecordOutcomesItem) -> Problem | None:
         what = "tenant must be an identifier"
     elif not told.HasField("event_time"):
         what = "event_time is missing"
+    elif not 0 <= told.event_time.seconds < _YEAR_10000:
+        what = "event_time is outside of the years 1970 to 9999"
     elif told.WhichOneof("event") is None:
         what = "event is missing"
     elif told.HasField("taken_into_account") and not told.recipient:
         what = "recipient is missing"
+    elif len(told.taken_into_account.header_message_id) > _MAX_MESSAGE_ID:
+        what = f"header_message_id is longer than {_MAX_MESSAGE_ID} characters"
     return invalid("outcome", "OUTCOME_INVALID", f"outcome: {what}") if what else None
+
+
+def queries(request: FindMessagesRequest) -> None:
+    """Check what is looked for."""
+    if not request.queries:
+        raise invalid("queries", "BATCH_EMPTY", "queries is empty")
+    if len(request.queries) > _MAX_QUERIES:
+        raise invalid("queries", "BATCH_TOO_LARGE", f"queries has more than {_MAX_QUERIES} entries")
+    for number, query in enumerate(request.queries):
+        match query.WhichOneof("by"):
+            case "name":
+                names = (query.name.delivery_id, query.name.message_id)
+                good = all(map(_IDENTIFIER.fullmatch, names)) and (
+                    not query.name.tenant or _IDENTIFIER.fullmatch(query.name.tenant)
+                )
+            case "header_message_id":
+                good = 1 <= len(query.header_message_id) <= _MAX_MESSAGE_ID
+            case "recipient":
+                good = 1 <= len(query.recipient) <= _MAX_ADDRESS
+            case _:
+                good = False
+        field = f"queries[{number}]"
+        if not good:
+            text = f"{field}: a name, a Message-ID of 1 to 998 characters, or a recipient of 1 to 320"
+            raise invalid(field, "QUERY_INVALID", text)
+        try:
+            query.accepted_before_time.ToMilliseconds()
+        except ValueError as error:
+            raise invalid(field, "TIME_INVALID", f"{field}: {error}") from None
 
 
 def page(request: ListLogsRequest) -> tuple[int, int]:

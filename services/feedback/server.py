@@ -13,6 +13,9 @@ from emta.feedback.v1.delivery_pb2 import Delivery
 from emta.feedback.v1.feedback_service_pb2 import (
     CloseDeliveryRequest,
     CloseDeliveryResponse,
+    FindMessagesRequest,
+    FindMessagesResponse,
+    FoundMessages,
     GetDeliveryKpisRequest,
     GetDeliveryKpisResponse,
     ListLogsRequest,
@@ -32,6 +35,7 @@ from services.chassis.rpc import tenant_of
 from services.chassis.settings import NO_ACKS, Acks
 from services.chassis.store import store_problems
 from services.feedback import requests
+from services.feedback.finder import find
 from services.feedback.kpis import kpis, recipient_domain
 from services.feedback.recorder import Recorder
 from services.feedback.store.ledger import Ledger
@@ -53,7 +57,10 @@ class FeedbackService(feedback_service_pb2_grpc.FeedbackServiceServicer):
         self._recorder = Recorder(store, clock, acks)
 
     def _ledger(self, context: _Context) -> Ledger:
-        return Ledger(self._store, tenant_of(context), self._acks)
+        return self._ledger_of(tenant_of(context))
+
+    def _ledger_of(self, tenant: str) -> Ledger:
+        return Ledger(self._store, tenant, self._acks)
 
     async def OpenDelivery(self, request: OpenDeliveryRequest, context: _Context) -> OpenDeliveryResponse:
         """Announce a delivery."""
@@ -137,6 +144,14 @@ class FeedbackService(feedback_service_pb2_grpc.FeedbackServiceServicer):
         figures.delivery.CopyFrom(delivery)
         figures.read_time.FromMilliseconds(self._clock.now_ms())
         return GetDeliveryKpisResponse(kpis=figures)
+
+    async def FindMessages(self, request: FindMessagesRequest, context: _Context) -> FindMessagesResponse:
+        """Find messages of any delivery."""
+        requests.queries(request)
+        now_ms = self._clock.now_ms()
+        with store_problems():
+            found = await find(self._ledger_of, tenant_of(context), request.queries, now_ms)
+        return FindMessagesResponse(results=[FoundMessages(entries=entries) for entries in found])
 
 
 async def _known(ledger: Ledger, name: str) -> tuple[Delivery, dict[str, int]]:

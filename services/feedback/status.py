@@ -12,7 +12,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from emta.bounce.v1.qualification_pb2 import Disposition, Qualification
 from emta.feedback.v1.log_pb2 import LogEffect, LogEntry, LogStatus
-from emta.feedback.v1.outcome_pb2 import AsyncBounce, Outcome
+from emta.feedback.v1.outcome_pb2 import FailureCause, Outcome, SubscriptionWish
 
 # Contract E6: asynchronous errors come within a week.
 _ASYNC_BOUNCE_SECONDS = 7 * 86_400
@@ -66,9 +66,13 @@ def apply(row: LogEntry | None, outcome: Outcome) -> Step:
         case "taken_into_account":
             effect = _CONFLICT
         case "async_bounce":
-            effect = _async_bounce(after, outcome.async_bounce, outcome.event_time)
+            effect = _async_bounce(after, outcome)
         case "complaint":
             after.complaints += 1
+            effect = _RECORDED
+        case "subscription_request":
+            wish = outcome.subscription_request.wish
+            after.unsubscribe_requested = wish == SubscriptionWish.SUBSCRIPTION_WISH_UNSUBSCRIBE
             effect = _RECORDED
         case "correction":
             effect = _correct(after, outcome)
@@ -97,6 +101,7 @@ def _new_row(outcome: Outcome) -> LogEntry:
         deadline_time=outcome.taken_into_account.deadline_time,
         seed=outcome.seed,
         epoch=1,
+        signed_return_path=outcome.taken_into_account.signed_return_path,
     )
 
 
@@ -109,6 +114,7 @@ def _begin_epoch(row: LogEntry, outcome: Outcome) -> None:
     row.retry_count = 0
     row.accept_time.CopyFrom(outcome.event_time)
     row.deadline_time.CopyFrom(outcome.taken_into_account.deadline_time)
+    row.signed_return_path = outcome.taken_into_account.signed_return_path
 
 
 def _take_again(row: LogEntry) -> None:
@@ -154,12 +160,15 @@ def _progress(row: LogEntry, outcome: Outcome, kind: str) -> None:
                 row.next_attempt_time.CopyFrom(outcome.hold.next_attempt_time)
 
 
-def _async_bounce(row: LogEntry, bounce: AsyncBounce, event_time: Timestamp) -> LogEffect:
-    in_time = event_time.seconds - row.final_time.seconds <= _ASYNC_BOUNCE_SECONDS
+def _async_bounce(row: LogEntry, outcome: Outcome) -> LogEffect:
+    bounce = outcome.async_bounce
+    of_this_life = outcome.epoch in (0, row.epoch)
+    in_time = outcome.event_time.seconds - row.final_time.seconds <= _ASYNC_BOUNCE_SECONDS
     final = bounce.qualification.disposition == Disposition.DISPOSITION_FINAL
-    if row.status != _SENT or not in_time or not final:
+    if row.status != _SENT or not of_this_life or not in_time or not final:
         return _RECORDED
     row.status = _FAILED
+    row.failure_cause = FailureCause.FAILURE_CAUSE_REFUSED
     row.last_reply.CopyFrom(bounce.reply)
     _qualify(row, bounce.qualification)
     return _APPLIED

@@ -28,6 +28,8 @@ _FIELD = rb"[!-9;-~]++:[\t -~\x80-\xff]*+\r\n(?:[ \t]++[!-~\x80-\xff][\t -~\x80-
 _BLOCK = re.compile(rb"(?:%b)*+" % _FIELD)
 _FIELDS = re.compile(_FIELD)
 _NAMES = re.compile(rb"^([!-9;-~]++):", re.MULTILINE)
+_MESSAGE_ID = b"\nmessage-id:"
+_VALUE = re.compile(rb"[^\r]*+(?:\r\n[ \t][^\r]*+)*+")
 
 
 def mend(
@@ -63,6 +65,14 @@ def mend(
         header += b"Message-ID: %b\r\n" % message_id().encode()
         changes.add(ContentChange.CONTENT_CHANGE_MESSAGE_ID_ADDED)
     return header
+
+
+def message_id(header: bytes) -> str:
+    """Give the Message-ID of a mended header, with its angle brackets and without folds."""
+    # Tens of times as fast as a pattern that minds no case.
+    at = (b"\n" + header.lower()).find(_MESSAGE_ID)
+    value = _VALUE.match(header, at + len(_MESSAGE_ID) - 1) if at >= 0 else None
+    return b"".join(value[0].split()).decode(errors="replace") if value else ""
 
 
 def _without(header: bytes, removed: Collection[bytes]) -> tuple[bytes, list[bytes]]:

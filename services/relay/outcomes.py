@@ -67,6 +67,8 @@ def taken_into_account(submission: Submission, traceparent: str) -> RecordOutcom
         deadline_time=submission.acceptance.deadline_time,
         size_bytes=len(submission.content),
         metadata=message.metadata,
+        header_message_id=submission.header_message_id,
+        signed_return_path=submission.signed_return_path,
     )
     outcome = Outcome(
         tenant=submission.tenant,

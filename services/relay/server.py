@@ -58,6 +58,7 @@ class RelayService(relay_service_pb2_grpc.RelayServiceServicer):
         self._settings = settings
         self._headroom = headroom
         self._intake = Intake()
+        self._return_paths = settings.return_paths
         self._internal = frozenset(name.lower().encode() for name in settings.internal_headers)
         self._accepted = accepted
         self._rows = rows
@@ -142,6 +143,7 @@ class RelayService(relay_service_pb2_grpc.RelayServiceServicer):
                 now_ms=now_ms,
                 ehlo_name=self._settings.ehlo_name,
                 internal_fields=self._internal,
+                return_paths=self._return_paths,
             )
         except Problem as problem:
             return problem

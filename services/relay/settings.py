@@ -8,9 +8,10 @@ import socket
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import SettingsConfigDict
 
+from emta.return_path import ReturnPaths
 from services.chassis.settings import CommaSeparated, LedgerSettings
 from services.relay.dns_answer import to_wire
 from services.relay.mx_rules import MxRules
@@ -155,6 +156,26 @@ class RelaySettings(LedgerSettings):
     internal_headers: CommaSeparated = Field(
         (), description="Names of internal header fields to remove from messages, comma-separated."
     )
+
+    return_path_key: SecretStr | None = Field(
+        None,
+        description="Key of signed return paths, the same as EMTA_BOUNCE_RETURN_PATH_KEY: 32 characters or "
+        "more (openssl rand -hex 32). Several, comma-separated: the first signs. Empty: messages that ask "
+        "for a signed return path are refused.",
+    )
+
+    @property
+    def return_paths(self) -> ReturnPaths | None:
+        """Signs return paths; None without a key."""
+        key = self.return_path_key
+        return None if key is None else ReturnPaths.parse(key.get_secret_value())
+
+    @field_validator("return_path_key")
+    @classmethod
+    def _are_keys(cls, keys: SecretStr | None) -> SecretStr | None:
+        if keys is not None:
+            ReturnPaths.parse(keys.get_secret_value())
+        return keys
 
     @field_validator("allowed_networks")
     @classmethod

@@ -7,10 +7,11 @@ import uuid
 from dataclasses import dataclass
 from typing import Literal
 
-from emta.problems import invalid, unimplemented
+from emta.problems import failed_precondition, invalid, unimplemented
 from emta.relay.v1.message_pb2 import Acceptance, Message, Notice, ReturnPathMode
+from emta.return_path import MessageName, ReturnPaths
 from emta.signing import body_sha256, split
-from services.relay import envelope, validity
+from services.relay import envelope, header_block, validity
 from services.relay.message import Normalized, normalize
 
 _MAX_METADATA, _MAX_METADATA_KEY, _MAX_METADATA_VALUE = 32, 64, 256
@@ -21,7 +22,10 @@ _VERP = ReturnPathMode.RETURN_PATH_MODE_VERP
 
 @dataclass(frozen=True)
 class Submission:
-    """A message ready to be queued. `message` is without its content, its addresses canonical."""
+    """A message ready to be queued.
+
+    `message` is without its content, its addresses canonical, its sender the one that goes on the wire.
+    """
 
     tenant: str
     message: Message
@@ -33,6 +37,7 @@ class Submission:
     deadline_ms: int
     due_ms: int
     acceptance: Acceptance
+    header_message_id: str  # its Message-ID field (RFC 5322), with angle brackets
 
     @property
     def id(self) -> str:
@@ -45,9 +50,20 @@ class Submission:
         """1: it is new."""
         return max(self.message.epoch, 1)
 
+    @property
+    def signed_return_path(self) -> bool:
+        """Whether its sender names and signs it."""
+        return self.message.return_path.mode == _VERP
+
 
 def check(
-    given: Message, *, tenant: str, now_ms: int, ehlo_name: str, internal_fields: frozenset[bytes]
+    given: Message,
+    *,
+    tenant: str,
+    now_ms: int,
+    ehlo_name: str,
+    internal_fields: frozenset[bytes],
+    return_paths: ReturnPaths | None = None,
 ) -> Submission:
     """Check a message and normalise it. Raises Problem with the field and a stable reason.
 
@@ -56,7 +72,7 @@ def check(
     envelope.parse_identifier(given.message_id, "message_id")
     envelope.parse_identifier(given.delivery_id, "delivery_id")
     recipient = envelope.parse_mailbox(given.rcpt_to, "rcpt_to")
-    sender = envelope.parse_mailbox(given.mail_from, "mail_from") if given.mail_from else None
+    sender = _sender(given, tenant, return_paths)
     _check_options(given)
     not_before_ms = _milliseconds(given, "not_before_time")
     limits = validity.effective(
@@ -75,11 +91,12 @@ def check(
     message.rcpt_to = recipient.address
     if sender is not None:
         message.mail_from = sender.address
+    header, body = split(normalized.content)
     return Submission(
         tenant=tenant,
         message=message,
         content=normalized.content,
-        body_sha256=body_sha256(split(normalized.content)[1]),
+        body_sha256=body_sha256(body),
         needs_8bitmime=normalized.needs_8bitmime,
         needs_smtputf8=normalized.needs_smtputf8
         or recipient.needs_smtputf8
@@ -88,7 +105,32 @@ def check(
         deadline_ms=limits.deadline_ms,
         due_ms=max(now_ms, not_before_ms or 0),
         acceptance=acceptance,
+        header_message_id=header_block.message_id(header),
     )
+
+
+def _sender(given: Message, tenant: str, return_paths: ReturnPaths | None) -> envelope.Mailbox | None:
+    """Give the envelope sender that goes on the wire; None: the null reverse path."""
+    sender = envelope.parse_mailbox(given.mail_from, "mail_from") if given.mail_from else None
+    if given.return_path.mode != _VERP:
+        if given.return_path.domain:
+            raise invalid(
+                "return_path.domain",
+                "RETURN_PATH_DOMAIN_UNUSED",
+                "return_path.domain is for mode VERP only",
+            )
+        return sender
+    domain = envelope.parse_domain(given.return_path.domain, "return_path.domain")
+    if return_paths is None:
+        raise failed_precondition(
+            "RETURN_PATH_KEY_MISSING", "signed return paths need EMTA_RELAY_RETURN_PATH_KEY"
+        )
+    name = MessageName(tenant, given.delivery_id, given.message_id, max(given.epoch, 1))
+    try:
+        local = return_paths.local_part(name)
+    except ValueError as error:
+        raise invalid("return_path", "RETURN_PATH_TOO_LONG", f"return_path: {error}") from None
+    return envelope.parse_mailbox(f"{local}@{domain}", "return_path.domain")
 
 
 def _milliseconds(
@@ -106,10 +148,6 @@ def _milliseconds(
 def _check_options(given: Message) -> None:
     if given.archive_to:
         raise unimplemented("archive_to", "ARCHIVE_NOT_SUPPORTED", "archive copies do not exist yet")
-    if given.return_path.mode == _VERP:
-        raise unimplemented(
-            "return_path.mode", "RETURN_PATH_VERP_NOT_SUPPORTED", "signed return paths do not exist yet"
-        )
     if given.dkim_identity.domain:
         envelope.parse_domain(given.dkim_identity.domain, "dkim_identity.domain")
     if given.dkim_identity.selector:

@@ -29,6 +29,7 @@ from services.relay.settings import RelaySettings
 from services.signer import app as signer
 from services.signer.keygen import make_key
 from services.signer.settings import SignerSettings
+from services.stack import PEERS
 from tests.support.clock import ManualClock
 from tests.support.eventually import eventually
 
@@ -154,8 +155,8 @@ async def world(
         }
         for name, app, cls in (
             ("signer", signer, SignerSettings),
-            ("bounce", bounce, BounceSettings),
             ("feedback", feedback, FeedbackSettings),
+            ("bounce", bounce, BounceSettings),
             ("relay", relay, RelaySettings),
         ):
             if name in away:
@@ -168,8 +169,8 @@ async def world(
                     key: value for key, value in settings.items() if key.startswith(f"EMTA_{name.upper()}_")
                 },
             }
-            if name == "relay":
-                own |= {f"EMTA_RELAY_{peer.upper()}": address for peer, address in addresses.items()}
+            for peer in PEERS.get(name, ()):
+                own[f"EMTA_{name.upper()}_{peer.upper()}"] = addresses[peer]
             running: Any = app.running(load_settings(cls, own), clock)  # type: ignore[attr-defined]
             addresses[name] = (await stack.enter_async_context(running)).address
         client = await stack.enter_async_context(

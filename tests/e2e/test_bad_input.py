@@ -67,15 +67,21 @@ async def test_a_negative_validity_is_refused(world: World) -> None:
 
 
 async def test_what_does_not_exist_yet_is_refused_and_not_dropped_silently(world: World) -> None:
+    (result,) = await world.submit(message("ok@alpha.example", archive_to="a@b.example"))
+
+    assert Problem.from_status(result.error).code == grpc.StatusCode.UNIMPLEMENTED
+
+
+async def test_a_return_path_that_nobody_could_sign_is_refused(world: World) -> None:
     verp = ReturnPath(mode=ReturnPathMode.RETURN_PATH_MODE_VERP, domain="b.shop.example")
 
-    results = await world.submit(
-        message("ok@alpha.example", "m1", archive_to="a@b.example"),
-        message("ok@alpha.example", "m2", return_path=verp),
-    )
+    (result,) = await world.submit(message("ok@alpha.example", return_path=verp))
 
-    problems = [Problem.from_status(result.error) for result in results]
-    assert [problem.code for problem in problems] == [grpc.StatusCode.UNIMPLEMENTED] * 2
+    problem = Problem.from_status(result.error)
+    assert (problem.code, problem.reason) == (
+        grpc.StatusCode.FAILED_PRECONDITION,
+        "RETURN_PATH_KEY_MISSING",
+    )
 
 
 async def test_an_unknown_delivery_is_not_found(world: World) -> None:

@@ -32,7 +32,9 @@ def files(tmp_path: Path) -> Path:
     return tmp_path
 
 
-async def start(world: World, folder: Path, *arguments: str) -> asyncio.subprocess.Process:
+async def start(
+    world: World, folder: Path, *arguments: str, stdin: bool = False
+) -> asyncio.subprocess.Process:
     environ = os.environ | {
         f"EMTA_CLIENT_{name.upper()}": world.addresses[name] for name in ("relay", "feedback", "bounce")
     }
@@ -41,6 +43,7 @@ async def start(world: World, folder: Path, *arguments: str) -> asyncio.subproce
         *arguments,
         cwd=folder,
         env=environ | {"COLUMNS": "120"},
+        stdin=asyncio.subprocess.PIPE if stdin else None,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
     )

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from redis.asyncio import Redis
 
+from emta.feedback.v1.feedback_service_pb2 import MessageQuery
 from emta.feedback.v1.log_pb2 import LogStatus
 from services.chassis import store as stores
 from tests.e2e.conftest import World, message
@@ -57,3 +58,12 @@ async def test_failures_are_found_and_corrected(world: World) -> None:
 
     assert done.corrected == 10
     assert [run.corrected async for run in world.client.requalifications()] == [10]
+
+
+async def test_a_message_is_found_by_its_recipient(world: World) -> None:
+    await world.submit(message("ok@alpha.example"))
+    await world.until(LogStatus.LOG_STATUS_SENT)
+
+    found = await world.client.find(MessageQuery(recipient="ok@alpha.example"))
+
+    assert [entry.message_id for entry in found] == ["m1"]

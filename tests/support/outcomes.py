@@ -25,6 +25,8 @@ from emta.feedback.v1.outcome_pb2 import (
     HoldCause,
     Outcome,
     Sent,
+    SubscriptionRequest,
+    SubscriptionWish,
     TakenIntoAccount,
     UnknownResult,
 )
@@ -58,6 +60,7 @@ EVENTS: dict[str, Any] = {
     "hold": Hold(cause=HoldCause.HOLD_CAUSE_NO_KEY),
     "async_bounce": AsyncBounce(qualification=USER_UNKNOWN),
     "complaint": Complaint(feedback_type="abuse"),
+    "subscription_request": SubscriptionRequest(wish=SubscriptionWish.SUBSCRIPTION_WISH_UNSUBSCRIBE),
     "correction": Correction(queued_again=True, qualification=MAILBOX_FULL),
 }
 

@@ -100,8 +100,11 @@ class Postfix:
 
 
 @asynccontextmanager
-async def postfix(folder: Path) -> AsyncIterator[Postfix]:
-    """Run Postfix and opendkim below `folder`. Needs root, as Postfix does."""
+async def postfix(folder: Path, main: str = "", master: str = "") -> AsyncIterator[Postfix]:
+    """Run Postfix and opendkim below `folder`. Needs root, as Postfix does.
+
+    main, master: what is added to main.cf and master.cf.
+    """
     # Postfix's own processes run as other users: they must get through.
     for parent in (folder, *folder.parents):
         if os.access(parent, os.W_OK) and parent != Path("/") and parent.stat().st_uid == os.getuid():
@@ -114,9 +117,9 @@ async def postfix(folder: Path) -> AsyncIterator[Postfix]:
     shutil.chown(folder / "mail", "postfix", "postfix")
     (folder / "mail").chmod(0o755)
     status = (folder / "data").stat()
-    main = _MAIN.format(folder=folder, domain=DOMAIN, uid=status.st_uid, gid=status.st_gid)
-    (etc / "main.cf").write_text(main)
-    (etc / "master.cf").write_text(_MASTER.format(port=port))
+    own = _MAIN.format(folder=folder, domain=DOMAIN, uid=status.st_uid, gid=status.st_gid)
+    (etc / "main.cf").write_text(own + main)
+    (etc / "master.cf").write_text(_MASTER.format(port=port) + master)
     (etc / "opendkim.conf").write_text(_OPENDKIM.format(folder=folder, domain=DOMAIN, user="root"))
     verifier = await asyncio.create_subprocess_exec(
         str(program("opendkim")), "-f", "-x", str(etc / "opendkim.conf")

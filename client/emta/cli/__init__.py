@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from emta.cli import delivery, incidents, qualify, requalify, rules, send, sites
+from emta.cli import delivery, find, inbound, incidents, qualify, requalify, rules, send, sites
 from emta.cli.console import stop
 from emta.problems import Problem
 
@@ -24,6 +24,8 @@ app.command("send")(send.send)
 app.command("watch")(delivery.watch)
 app.command("log")(delivery.log)
 app.command("kpis")(delivery.kpis)
+app.command("find")(find.find)
+app.command("inbound")(inbound.inbound)
 app.add_typer(incidents.app, name="incidents")
 app.command("qualify")(qualify.qualify)
 app.command("requalify")(requalify.requalify)

@@ -21,7 +21,7 @@ from emta.cli.delivery import detached, follow
 from emta.client import Client
 from emta.people import People
 from emta.problems import Problem, invalid
-from emta.relay.v1.message_pb2 import Message
+from emta.relay.v1.message_pb2 import Message, ReturnPath, ReturnPathMode
 from emta.relay.v1.relay_service_pb2 import SubmitResult
 from emta.template import Template
 
@@ -35,6 +35,7 @@ class _Job:
     template: Template
     people: People
     mail_from: str
+    return_path: ReturnPath | None
     validity: timedelta | None
     json: bool
     accepted: int = 0
@@ -60,6 +61,7 @@ class _Job:
                 message_id=person.message_id,
                 delivery_id=self.delivery,
                 mail_from=self.mail_from,
+                return_path=self.return_path,
                 rcpt_to=person.address,
                 content=content,
                 validity=validity,
@@ -91,6 +93,13 @@ def send(
     mail_from: Annotated[
         str, typer.Option("--from", help="Envelope sender. Default: the address in the From field.")
     ] = "",
+    return_path: Annotated[
+        str,
+        typer.Option(
+            help="Domain of a signed return path for each message, whose mail `emta inbound` gets. "
+            "Default: --from as it is."
+        ),
+    ] = "",
     validity: Annotated[
         str, typer.Option(help="How long to try: 90m, 12h, 1d; 84 h at most. Default: 84 h.")
     ] = "",
@@ -115,8 +124,12 @@ def send(
     sender = mail_from or template.sender
     if not sender:
         bad_input("--from: the message has no From address, so name the envelope sender")
-    job = _Job(delivery, template, people, sender, _duration(validity), json)
+    job = _Job(delivery, template, people, sender, _return_path(return_path), _duration(validity), json)
     run(_send(job, label or template.label or delivery))
+
+
+def _return_path(domain: str) -> ReturnPath | None:
+    return ReturnPath(mode=ReturnPathMode.RETURN_PATH_MODE_VERP, domain=domain) if domain else None
 
 
 def _duration(text: str) -> timedelta | None:

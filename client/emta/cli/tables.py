@@ -15,7 +15,7 @@ from emta.bounce.v1.smtp_reply_pb2 import SmtpReply
 from emta.cli import words
 from emta.feedback.v1.delivery_pb2 import DeliveryKpis
 from emta.feedback.v1.log_pb2 import LogEntry, LogEvent, LogStatus
-from emta.feedback.v1.outcome_pb2 import HoldCause
+from emta.feedback.v1.outcome_pb2 import HoldCause, SubscriptionWish
 
 
 def moment(time: Timestamp) -> str:
@@ -148,21 +148,31 @@ def event_line(event: LogEvent) -> Text:
         meaning = outcome.correction.qualification
         line.append(f"{words.failure_type(meaning.type)} / {words.reason(meaning.reason)}: ")
         line.append(f"{outcome.correction.comment} ({outcome.correction.actor})", style="dim")
+    elif kind == "complaint":
+        line.append(f"{outcome.complaint.feedback_type}, the address is denylisted", style="dim")
+    elif kind == "subscription_request":
+        wish = SubscriptionWish.Name(outcome.subscription_request.wish)
+        line.append(words.enum_words(wish, "SUBSCRIPTION_WISH_"), style="dim")
     elif kind == "sent":
         line.append(f"{outcome.sent.mx_host} {outcome.sent.tls_version or 'plain text'}", style="dim")
     return line
 
 
-def log_table(entries: Iterable[LogEntry]) -> Table:
+def log_table(entries: Iterable[LogEntry], *, of_one_delivery: bool = True) -> Table:
     """Rows of the delivery log."""
     table = Table(title_justify="left", show_lines=True)
+    if not of_one_delivery:
+        table.add_column("Delivery", overflow="fold")
+        table.add_column("Accepted (UTC)", no_wrap=True)
     table.add_column("Message", no_wrap=True)
     table.add_column("Recipient", overflow="fold", ratio=2)
     table.add_column("Status", no_wrap=True)
     table.add_column("Why", overflow="fold", ratio=3)
     for entry in entries:
         style = words.STATUS_STYLE.get(entry.status, "")
+        accepted = f"{entry.accept_time.ToDatetime():%Y-%m-%d %H:%M}"
         table.add_row(
+            *(() if of_one_delivery else (Text(entry.delivery_id), accepted)),
             Text(entry.message_id),
             Text(entry.recipient),
             Text(_status(entry), style=style),
@@ -194,4 +204,8 @@ def _why(entry: LogEntry) -> Text:
         lines.append(f"tried again at {moment(entry.next_attempt_time)}")
     if entry.retry_count:
         lines.append(f"failed attempts: {entry.retry_count}")
+    if entry.complaints:
+        lines.append(f"spam complaints: {entry.complaints}")
+    if entry.unsubscribe_requested:
+        lines.append("asked by mail to be unsubscribed")
     return Text("\n".join(lines))

@@ -1,19 +1,21 @@
 -- Takes decided outcomes into the ledger, each all or nothing.
 --
 -- KEYS[1]  key prefix of the tenant: every key of it lies in the same slot
--- ARGV     now_ms, seconds to remember an unsequenced outcome, seconds to keep the index of failures,
---          then for every outcome:
+-- ARGV     now_ms, seconds to remember an unsequenced outcome, seconds to keep the index of failures, and
+--          that of accepted messages, then for every outcome:
 --          delivery, message, expected version of the row ("": none, "@": changed by this call),
 --          sequence, row, event, key of an unsequenced outcome ("": sequenced),
 --          n, n counters (name, change), domain, m, m counters of the domain (name, change),
---          hour in which it made the message fail ("": it did not), what the index of failures keeps
+--          hour in which it made the message fail ("": it did not), what the index of failures keeps,
+--          what the index of accepted messages gets: day (4 octets), digests (8 each); "": nothing
 -- Returns for every outcome its position, 0 when the row has changed meanwhile, or -1 for a duplicate.
 
 local prefix = KEYS[1]
-local now, remember, keep_failed = ARGV[1], ARGV[2], ARGV[3]
-local at, results, touched = 4, {}, {}
+local now, remember, keep_failed, keep_found = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
+local at, results, touched = 5, {}, {}
 -- What an entry of a stream holds at most: Lua's stack bounds a call's arguments.
 local ENTRY = 250
+local BUCKETS = 16384 -- as in ledger.py
 
 local position = tonumber(redis.call("GET", prefix .. "position") or 0)
 local deliveries = {}
@@ -43,6 +45,18 @@ local function add_counters(sums, first, count, label)
     for here = first, first + 2 * count - 1, 2 do
         local name = label .. ARGV[here]
         sums[name] = (sums[name] or 0) + tonumber(ARGV[here + 1])
+    end
+end
+
+local function add_found(packed)
+    local day, at_position = struct.unpack(">I4", packed), struct.pack(">I6", position)
+    for first = 5, #packed, 8 do
+        local bucket = struct.unpack(">I2", packed, first) % BUCKETS
+        local key = string.format("%sfound:%d:%d", prefix, day, bucket)
+        local entry = string.sub(packed, first + 2, first + 7) .. at_position
+        if redis.call("APPEND", key, entry) == #entry then
+            redis.call("EXPIRE", key, keep_found)
+        end
     end
 end
 
@@ -92,10 +106,13 @@ while at <= #ARGV do
             of_hour[#of_hour + 1] = ARGV[failed_at + 1]
             failed[hour] = of_hour
         end
+        if ARGV[failed_at + 2] ~= "" then
+            add_found(ARGV[failed_at + 2])
+        end
         touched[row] = true
         results[#results + 1] = position
     end
-    at = failed_at + 2
+    at = failed_at + 3
 end
 
 if #events > 0 then

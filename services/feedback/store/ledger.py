@@ -13,6 +13,8 @@ feedback:{t:<tenant>}:domains:<d>        hash: counters by recipient domain
 feedback:{t:<tenant>}:replicated         written behind what replicas must have
 feedback:{t:<tenant>}:failed:<hour>      stream: the messages that failed in an hour of Unix time, named by
                                          the position, "<domain> <epoch> <delivery> <message>"; ids likewise
+feedback:{t:<tenant>}:found:<day>:<bucket>      string: of the messages accepted in a day of Unix time,
+                                         digest of Message-ID or recipient and position, 6 octets each
 feedback:{t:<tenant>}:seen:<producer>NUL<key>   unsequenced outcomes, remembered for eight days
 """
 
@@ -28,6 +30,7 @@ from emta.feedback.v1.delivery_pb2 import Delivery, DeliveryState
 from emta.feedback.v1.log_pb2 import LogEntry, LogEvent
 from services.chassis.settings import NO_ACKS, Acks
 from services.chassis.store import Script, Value, replicated
+from services.feedback.finding import DAYS
 from services.feedback.kpis import to_deliver
 
 # Longer than an outcome may be late: validity 3.5 days, or 7 days for an asynchronous bounce.
@@ -35,6 +38,13 @@ _REMEMBER_SECONDS = 8 * 86_400
 # For how long failures are found by their time. The longest provider's error known (Italia Online, January
 # 2023) went on for five days, and a status page told within one more.
 _KEEP_FAILED_SECONDS = 14 * 86_400
+# A day's index holds what comes until its end.
+_KEEP_FOUND_SECONDS = (DAYS + 1) * 86_400
+# The first octets of a digest say in which of the strings of its day it lies: at ten million messages a day
+# each has 15 KiB, which a look-up reads for every day. As in commit.lua.
+_BUCKETS, _BUCKET_OCTETS = 16_384, 2
+# Of thousands of messages to one seed address, the last are enough.
+_MOST_FOUND = 20
 HOUR_MS = 3_600_000
 CHANGED_BY_THIS_CALL = "@"
 # Entries of a stream read at once; each holds up to 250 events.
@@ -43,6 +53,7 @@ _ENTRIES = 4
 _FAILED_ENTRIES = 50
 
 _commit = Script("services.feedback.store", "commit")
+_find = Script("services.feedback.store", "find")
 
 
 @dataclass
@@ -67,6 +78,7 @@ class Change:
     domain: str
     domain_counters: dict[str, int]
     failed_ms: int | None = None  # when the message failed, if this made it fail
+    found_by: bytes = b""  # what it will be found by (finding.py), if this is the message's first
 
 
 @dataclass(frozen=True)
@@ -97,7 +109,7 @@ class Ledger:
 
     async def commit(self, changes: Iterable[Change], now_ms: int) -> list[int]:
         """Commit; gives per change its position, 0 when its row has changed, -1 for a duplicate."""
-        args: list[Value] = [now_ms, _REMEMBER_SECONDS, _KEEP_FAILED_SECONDS]
+        args: list[Value] = [now_ms, _REMEMBER_SECONDS, _KEEP_FAILED_SECONDS, _KEEP_FOUND_SECONDS]
         for change in changes:
             entry = change.entry
             args += [entry.delivery_id, entry.message_id, change.expected, change.sequence]
@@ -106,6 +118,7 @@ class Ledger:
             args.append(change.domain)
             args += _flat(change.domain_counters)
             args += _indexed(change)
+            args.append(change.found_by)
         return list(await _commit(self._store, [self._prefix], args, self._acks))
 
     async def replicated(self) -> None:
@@ -208,6 +221,28 @@ class Ledger:
                 if int(position) > after:
                     found.append(FailedMessage(int(position), domain, int(epoch), delivery, message))
         return found
+
+    async def found(self, places: Sequence[tuple[int, bytes]]) -> list[list[int]]:
+        """Give the positions of the last messages that have a digest (finding.py) in a day of Unix time."""
+        args: list[Value] = [_MOST_FOUND]
+        for day, digest in places:
+            bucket = int.from_bytes(digest[:_BUCKET_OCTETS], "big") % _BUCKETS
+            args += [f"{day}:{bucket}", digest[_BUCKET_OCTETS:]]
+        return list(await _find(self._store, [self._prefix], args))
+
+    async def names_at(self, positions: Sequence[int]) -> list[tuple[str, str]]:
+        """Give the (delivery, message) pairs of the events at some positions."""
+        async with self._store.pipeline(transaction=False) as pipeline:
+            for position in positions:
+                pipeline.xrange(self._prefix + "ledger", f"{position}-0", "+", 1)
+            answers: Any = await pipeline.execute()
+        names = []
+        for position, ((_, fields),) in zip(positions, answers, strict=True):
+            beginning = b"%d " % position
+            event = next(event for name, event in fields.items() if name.startswith(beginning))
+            outcome = LogEvent.FromString(event).outcome
+            names.append((outcome.delivery_id, outcome.message_id))
+        return names
 
     def _row(self, delivery: str, message: str) -> str:
         return f"{self._prefix}row:{delivery}\0{message}"

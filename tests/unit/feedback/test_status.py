@@ -89,6 +89,24 @@ def test_an_async_bounce_after_a_week_is_recorded_only() -> None:
     assert late.after.status == SENT
 
 
+def test_an_async_bounce_of_an_earlier_life_is_recorded_only() -> None:
+    sent = run("taken_into_account", "failure", "correction", "sent")
+    assert sent.after.epoch == 2
+
+    late = apply(sent.after, outcome("async_bounce", epoch=1))
+    now = apply(sent.after, outcome("async_bounce", epoch=2))
+
+    assert (late.effect, late.after.status) == (RECORDED, SENT)
+    assert (now.effect, now.after.status) == (APPLIED, FAILED)
+
+
+def test_a_wish_to_leave_changes_no_status_and_is_remembered() -> None:
+    step = run("taken_into_account", "sent", "subscription_request")
+
+    assert (step.after.status, step.effect) == (SENT, RECORDED)
+    assert step.after.unsubscribe_requested
+
+
 def test_a_complaint_changes_no_status() -> None:
     step = run("taken_into_account", "sent", "complaint")
 

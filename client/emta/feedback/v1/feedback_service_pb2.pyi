@@ -153,3 +153,43 @@ class GetDeliveryKpisResponse(_message.Message):
     KPIS_FIELD_NUMBER: _ClassVar[int]
     kpis: _delivery_pb2.DeliveryKpis
     def __init__(self, kpis: _Optional[_Union[_delivery_pb2.DeliveryKpis, _Mapping]] = ...) -> None: ...
+
+class FindMessagesRequest(_message.Message):
+    __slots__ = ("queries",)
+    QUERIES_FIELD_NUMBER: _ClassVar[int]
+    queries: _containers.RepeatedCompositeFieldContainer[MessageQuery]
+    def __init__(self, queries: _Optional[_Iterable[_Union[MessageQuery, _Mapping]]] = ...) -> None: ...
+
+class MessageQuery(_message.Message):
+    __slots__ = ("name", "header_message_id", "recipient", "accepted_before_time")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    HEADER_MESSAGE_ID_FIELD_NUMBER: _ClassVar[int]
+    RECIPIENT_FIELD_NUMBER: _ClassVar[int]
+    ACCEPTED_BEFORE_TIME_FIELD_NUMBER: _ClassVar[int]
+    name: MessageName
+    header_message_id: str
+    recipient: str
+    accepted_before_time: _timestamp_pb2.Timestamp
+    def __init__(self, name: _Optional[_Union[MessageName, _Mapping]] = ..., header_message_id: _Optional[str] = ..., recipient: _Optional[str] = ..., accepted_before_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+
+class MessageName(_message.Message):
+    __slots__ = ("tenant", "delivery_id", "message_id")
+    TENANT_FIELD_NUMBER: _ClassVar[int]
+    DELIVERY_ID_FIELD_NUMBER: _ClassVar[int]
+    MESSAGE_ID_FIELD_NUMBER: _ClassVar[int]
+    tenant: str
+    delivery_id: str
+    message_id: str
+    def __init__(self, tenant: _Optional[str] = ..., delivery_id: _Optional[str] = ..., message_id: _Optional[str] = ...) -> None: ...
+
+class FindMessagesResponse(_message.Message):
+    __slots__ = ("results",)
+    RESULTS_FIELD_NUMBER: _ClassVar[int]
+    results: _containers.RepeatedCompositeFieldContainer[FoundMessages]
+    def __init__(self, results: _Optional[_Iterable[_Union[FoundMessages, _Mapping]]] = ...) -> None: ...
+
+class FoundMessages(_message.Message):
+    __slots__ = ("entries",)
+    ENTRIES_FIELD_NUMBER: _ClassVar[int]
+    entries: _containers.RepeatedCompositeFieldContainer[_log_pb2.LogEntry]
+    def __init__(self, entries: _Optional[_Iterable[_Union[_log_pb2.LogEntry, _Mapping]]] = ...) -> None: ...

@@ -66,6 +66,11 @@ class FeedbackServiceStub:
                 request_serializer=emta_dot_feedback_dot_v1_dot_feedback__service__pb2.GetDeliveryKpisRequest.SerializeToString,
                 response_deserializer=emta_dot_feedback_dot_v1_dot_feedback__service__pb2.GetDeliveryKpisResponse.FromString,
                 _registered_method=True)
+        self.FindMessages = channel.unary_unary(
+                '/emta.feedback.v1.FeedbackService/FindMessages',
+                request_serializer=emta_dot_feedback_dot_v1_dot_feedback__service__pb2.FindMessagesRequest.SerializeToString,
+                response_deserializer=emta_dot_feedback_dot_v1_dot_feedback__service__pb2.FindMessagesResponse.FromString,
+                _registered_method=True)
 
 
 class FeedbackServiceServicer:
@@ -127,6 +132,16 @@ class FeedbackServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def FindMessages(self, request, context):
+        """Finds messages of any delivery by what outsiders know of them. Messages are found by Message-ID and
+        recipient for twelve days after their acceptance. Idempotent.
+        Errors: INVALID_ARGUMENT BATCH_EMPTY, BATCH_TOO_LARGE, QUERY_INVALID,
+        TIME_INVALID.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_FeedbackServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -159,6 +174,11 @@ def add_FeedbackServiceServicer_to_server(servicer, server):
                     servicer.GetDeliveryKpis,
                     request_deserializer=emta_dot_feedback_dot_v1_dot_feedback__service__pb2.GetDeliveryKpisRequest.FromString,
                     response_serializer=emta_dot_feedback_dot_v1_dot_feedback__service__pb2.GetDeliveryKpisResponse.SerializeToString,
+            ),
+            'FindMessages': grpc.unary_unary_rpc_method_handler(
+                    servicer.FindMessages,
+                    request_deserializer=emta_dot_feedback_dot_v1_dot_feedback__service__pb2.FindMessagesRequest.FromString,
+                    response_serializer=emta_dot_feedback_dot_v1_dot_feedback__service__pb2.FindMessagesResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -325,6 +345,33 @@ class FeedbackService:
             '/emta.feedback.v1.FeedbackService/GetDeliveryKpis',
             emta_dot_feedback_dot_v1_dot_feedback__service__pb2.GetDeliveryKpisRequest.SerializeToString,
             emta_dot_feedback_dot_v1_dot_feedback__service__pb2.GetDeliveryKpisResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def FindMessages(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/emta.feedback.v1.FeedbackService/FindMessages',
+            emta_dot_feedback_dot_v1_dot_feedback__service__pb2.FindMessagesRequest.SerializeToString,
+            emta_dot_feedback_dot_v1_dot_feedback__service__pb2.FindMessagesResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -65,6 +65,12 @@ class FeedbackServiceStub:
     """Gives the figures of a delivery, exact at read time. Idempotent.
     Errors: NOT_FOUND DELIVERY_UNKNOWN.
     """
+    FindMessages: _grpc.UnaryUnaryMultiCallable[_feedback_service_pb2.FindMessagesRequest, _feedback_service_pb2.FindMessagesResponse]
+    """Finds messages of any delivery by what outsiders know of them. Messages are found by Message-ID and
+    recipient for twelve days after their acceptance. Idempotent.
+    Errors: INVALID_ARGUMENT BATCH_EMPTY, BATCH_TOO_LARGE, QUERY_INVALID,
+    TIME_INVALID.
+    """
 
 @_typing.type_check_only
 class FeedbackServiceAsyncStub(FeedbackServiceStub):
@@ -102,6 +108,12 @@ class FeedbackServiceAsyncStub(FeedbackServiceStub):
     GetDeliveryKpis: _aio.UnaryUnaryMultiCallable[_feedback_service_pb2.GetDeliveryKpisRequest, _feedback_service_pb2.GetDeliveryKpisResponse]  # type: ignore[assignment]
     """Gives the figures of a delivery, exact at read time. Idempotent.
     Errors: NOT_FOUND DELIVERY_UNKNOWN.
+    """
+    FindMessages: _aio.UnaryUnaryMultiCallable[_feedback_service_pb2.FindMessagesRequest, _feedback_service_pb2.FindMessagesResponse]  # type: ignore[assignment]
+    """Finds messages of any delivery by what outsiders know of them. Messages are found by Message-ID and
+    recipient for twelve days after their acceptance. Idempotent.
+    Errors: INVALID_ARGUMENT BATCH_EMPTY, BATCH_TOO_LARGE, QUERY_INVALID,
+    TIME_INVALID.
     """
 
 class FeedbackServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -173,6 +185,18 @@ class FeedbackServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_feedback_service_pb2.GetDeliveryKpisResponse, _abc.Awaitable[_feedback_service_pb2.GetDeliveryKpisResponse]]:
         """Gives the figures of a delivery, exact at read time. Idempotent.
         Errors: NOT_FOUND DELIVERY_UNKNOWN.
+        """
+
+    @_abc_1.abstractmethod
+    def FindMessages(
+        self,
+        request: _feedback_service_pb2.FindMessagesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_feedback_service_pb2.FindMessagesResponse, _abc.Awaitable[_feedback_service_pb2.FindMessagesResponse]]:
+        """Finds messages of any delivery by what outsiders know of them. Messages are found by Message-ID and
+        recipient for twelve days after their acceptance. Idempotent.
+        Errors: INVALID_ARGUMENT BATCH_EMPTY, BATCH_TOO_LARGE, QUERY_INVALID,
+        TIME_INVALID.
         """
 
 def add_FeedbackServiceServicer_to_server(servicer: FeedbackServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

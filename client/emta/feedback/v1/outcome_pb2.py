@@ -28,7 +28,7 @@ from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1e\x65mta/feedback/v1/outcome.proto\x12\x10\x65mta.feedback.v1\x1a\"emta/bounce/v1/qualification.proto\x1a\x1f\x65mta/bounce/v1/smtp_reply.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xe7\x05\n\x07Outcome\x12\x0e\n\x06tenant\x18\x01 \x01(\t\x12\x13\n\x0b\x64\x65livery_id\x18\x02 \x01(\t\x12\x12\n\nmessage_id\x18\x03 \x01(\t\x12\x10\n\x08sequence\x18\x04 \x01(\r\x12.\n\nevent_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x11\n\trecipient\x18\x06 \x01(\t\x12\x0c\n\x04seed\x18\x07 \x01(\x08\x12\x13\n\x0bretry_count\x18\x08 \x01(\r\x12\x13\n\x0btraceparent\x18\t \x01(\t\x12\r\n\x05\x65poch\x18\n \x01(\r\x12@\n\x12taken_into_account\x18\x14 \x01(\x0b\x32\".emta.feedback.v1.TakenIntoAccountH\x00\x12.\n\x08\x64\x65\x66\x65rral\x18\x15 \x01(\x0b\x32\x1a.emta.feedback.v1.DeferralH\x00\x12&\n\x04sent\x18\x16 \x01(\x0b\x32\x16.emta.feedback.v1.SentH\x00\x12,\n\x07\x66\x61ilure\x18\x17 \x01(\x0b\x32\x19.emta.feedback.v1.FailureH\x00\x12\x39\n\x0eunknown_result\x18\x18 \x01(\x0b\x32\x1f.emta.feedback.v1.UnknownResultH\x00\x12\x36\n\x0c\x63\x61ncellation\x18\x19 \x01(\x0b\x32\x1e.emta.feedback.v1.CancellationH\x00\x12&\n\x04hold\x18\x1a \x01(\x0b\x32\x16.emta.feedback.v1.HoldH\x00\x12\x35\n\x0c\x61sync_bounce\x18\x1b \x01(\x0b\x32\x1d.emta.feedback.v1.AsyncBounceH\x00\x12\x30\n\tcomplaint\x18\x1c \x01(\x0b\x32\x1b.emta.feedback.v1.ComplaintH\x00\x12\x32\n\ncorrection\x18\x1d \x01(\x0b\x32\x1c.emta.feedback.v1.CorrectionH\x00\x42\x07\n\x05\x65vent\"\xce\x01\n\x10TakenIntoAccount\x12\x31\n\rdeadline_time\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x12\n\nsize_bytes\x18\x02 \x01(\x04\x12\x42\n\x08metadata\x18\x03 \x03(\x0b\x32\x30.emta.feedback.v1.TakenIntoAccount.MetadataEntry\x1a/\n\rMetadataEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"\xa1\x01\n\x08\x44\x65\x66\x65rral\x12(\n\x05reply\x18\x01 \x01(\x0b\x32\x19.emta.bounce.v1.SmtpReply\x12\x34\n\rqualification\x18\x02 \x01(\x0b\x32\x1d.emta.bounce.v1.Qualification\x12\x35\n\x11next_attempt_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xba\x01\n\x04Sent\x12\x12\n\nreply_text\x18\x01 \x01(\t\x12\x0f\n\x07mx_host\x18\x02 \x01(\t\x12\x11\n\tremote_ip\x18\x03 \x01(\t\x12\x10\n\x08local_ip\x18\x04 \x01(\t\x12\x13\n\x0btls_version\x18\x05 \x01(\t\x12-\n\nqueue_time\x18\x06 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x10\n\x08presumed\x18\x07 \x01(\x08\x12\x12\n\nsize_bytes\x18\x08 \x01(\x04\"\x98\x01\n\x07\x46\x61ilure\x12-\n\x05\x63\x61use\x18\x01 \x01(\x0e\x32\x1e.emta.feedback.v1.FailureCause\x12(\n\x05reply\x18\x02 \x01(\x0b\x32\x19.emta.bounce.v1.SmtpReply\x12\x34\n\rqualification\x18\x03 \x01(\x0b\x32\x1d.emta.bounce.v1.Qualification\"p\n\rUnknownResult\x12(\n\x05reply\x18\x01 \x01(\x0b\x32\x19.emta.bounce.v1.SmtpReply\x12\x35\n\x11next_attempt_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\".\n\x0c\x43\x61ncellation\x12\r\n\x05\x61\x63tor\x18\x01 \x01(\t\x12\x0f\n\x07\x63omment\x18\x02 \x01(\t\"i\n\x04Hold\x12*\n\x05\x63\x61use\x18\x01 \x01(\x0e\x32\x1b.emta.feedback.v1.HoldCause\x12\x35\n\x11next_attempt_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"m\n\x0b\x41syncBounce\x12(\n\x05reply\x18\x01 \x01(\x0b\x32\x19.emta.bounce.v1.SmtpReply\x12\x34\n\rqualification\x18\x02 \x01(\x0b\x32\x1d.emta.bounce.v1.Qualification\"7\n\tComplaint\x12\x15\n\rfeedback_type\x18\x01 \x01(\t\x12\x13\n\x0breported_by\x18\x02 \x01(\t\"\xe7\x02\n\nCorrection\x12\x10\n\x08\x63orrects\x18\x01 \x01(\x04\x12\x14\n\x0cqueued_again\x18\x02 \x01(\x08\x12\x34\n\rqualification\x18\x03 \x01(\x0b\x32\x1d.emta.bounce.v1.Qualification\x12\r\n\x05\x61\x63tor\x18\x04 \x01(\t\x12\x0f\n\x07\x63omment\x18\x05 \x01(\t\x12*\n\x03was\x18\x06 \x01(\x0b\x32\x1d.emta.bounce.v1.Qualification\x12(\n\x05reply\x18\x07 \x01(\x0b\x32\x19.emta.bounce.v1.SmtpReply\x12\x30\n\x0c\x66\x61ilure_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x1a\n\x12requalification_id\x18\t \x01(\t\x12\x37\n\x13resubmit_until_time\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp*\xb3\x01\n\x0c\x46\x61ilureCause\x12\x1d\n\x19\x46\x41ILURE_CAUSE_UNSPECIFIED\x10\x00\x12\x19\n\x15\x46\x41ILURE_CAUSE_REFUSED\x10\x01\x12\x19\n\x15\x46\x41ILURE_CAUSE_EXPIRED\x10\x02\x12\x18\n\x14\x46\x41ILURE_CAUSE_NO_KEY\x10\x03\x12\x1a\n\x16\x46\x41ILURE_CAUSE_INTERNAL\x10\x04\x12\x18\n\x14\x46\x41ILURE_CAUSE_KILLED\x10\x05*\x84\x01\n\tHoldCause\x12\x1a\n\x16HOLD_CAUSE_UNSPECIFIED\x10\x00\x12\x15\n\x11HOLD_CAUSE_NO_KEY\x10\x01\x12!\n\x1dHOLD_CAUSE_SIGNER_UNAVAILABLE\x10\x02\x12!\n\x1dHOLD_CAUSE_BOUNCE_UNAVAILABLE\x10\x03\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1e\x65mta/feedback/v1/outcome.proto\x12\x10\x65mta.feedback.v1\x1a\"emta/bounce/v1/qualification.proto\x1a\x1f\x65mta/bounce/v1/smtp_reply.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xae\x06\n\x07Outcome\x12\x0e\n\x06tenant\x18\x01 \x01(\t\x12\x13\n\x0b\x64\x65livery_id\x18\x02 \x01(\t\x12\x12\n\nmessage_id\x18\x03 \x01(\t\x12\x10\n\x08sequence\x18\x04 \x01(\r\x12.\n\nevent_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x11\n\trecipient\x18\x06 \x01(\t\x12\x0c\n\x04seed\x18\x07 \x01(\x08\x12\x13\n\x0bretry_count\x18\x08 \x01(\r\x12\x13\n\x0btraceparent\x18\t \x01(\t\x12\r\n\x05\x65poch\x18\n \x01(\r\x12@\n\x12taken_into_account\x18\x14 \x01(\x0b\x32\".emta.feedback.v1.TakenIntoAccountH\x00\x12.\n\x08\x64\x65\x66\x65rral\x18\x15 \x01(\x0b\x32\x1a.emta.feedback.v1.DeferralH\x00\x12&\n\x04sent\x18\x16 \x01(\x0b\x32\x16.emta.feedback.v1.SentH\x00\x12,\n\x07\x66\x61ilure\x18\x17 \x01(\x0b\x32\x19.emta.feedback.v1.FailureH\x00\x12\x39\n\x0eunknown_result\x18\x18 \x01(\x0b\x32\x1f.emta.feedback.v1.UnknownResultH\x00\x12\x36\n\x0c\x63\x61ncellation\x18\x19 \x01(\x0b\x32\x1e.emta.feedback.v1.CancellationH\x00\x12&\n\x04hold\x18\x1a \x01(\x0b\x32\x16.emta.feedback.v1.HoldH\x00\x12\x35\n\x0c\x61sync_bounce\x18\x1b \x01(\x0b\x32\x1d.emta.feedback.v1.AsyncBounceH\x00\x12\x30\n\tcomplaint\x18\x1c \x01(\x0b\x32\x1b.emta.feedback.v1.ComplaintH\x00\x12\x32\n\ncorrection\x18\x1d \x01(\x0b\x32\x1c.emta.feedback.v1.CorrectionH\x00\x12\x45\n\x14subscription_request\x18\x1e \x01(\x0b\x32%.emta.feedback.v1.SubscriptionRequestH\x00\x42\x07\n\x05\x65vent\"\x85\x02\n\x10TakenIntoAccount\x12\x31\n\rdeadline_time\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x12\n\nsize_bytes\x18\x02 \x01(\x04\x12\x42\n\x08metadata\x18\x03 \x03(\x0b\x32\x30.emta.feedback.v1.TakenIntoAccount.MetadataEntry\x12\x19\n\x11header_message_id\x18\x04 \x01(\t\x12\x1a\n\x12signed_return_path\x18\x05 \x01(\x08\x1a/\n\rMetadataEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"\xa1\x01\n\x08\x44\x65\x66\x65rral\x12(\n\x05reply\x18\x01 \x01(\x0b\x32\x19.emta.bounce.v1.SmtpReply\x12\x34\n\rqualification\x18\x02 \x01(\x0b\x32\x1d.emta.bounce.v1.Qualification\x12\x35\n\x11next_attempt_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xba\x01\n\x04Sent\x12\x12\n\nreply_text\x18\x01 \x01(\t\x12\x0f\n\x07mx_host\x18\x02 \x01(\t\x12\x11\n\tremote_ip\x18\x03 \x01(\t\x12\x10\n\x08local_ip\x18\x04 \x01(\t\x12\x13\n\x0btls_version\x18\x05 \x01(\t\x12-\n\nqueue_time\x18\x06 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x10\n\x08presumed\x18\x07 \x01(\x08\x12\x12\n\nsize_bytes\x18\x08 \x01(\x04\"\x98\x01\n\x07\x46\x61ilure\x12-\n\x05\x63\x61use\x18\x01 \x01(\x0e\x32\x1e.emta.feedback.v1.FailureCause\x12(\n\x05reply\x18\x02 \x01(\x0b\x32\x19.emta.bounce.v1.SmtpReply\x12\x34\n\rqualification\x18\x03 \x01(\x0b\x32\x1d.emta.bounce.v1.Qualification\"p\n\rUnknownResult\x12(\n\x05reply\x18\x01 \x01(\x0b\x32\x19.emta.bounce.v1.SmtpReply\x12\x35\n\x11next_attempt_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\".\n\x0c\x43\x61ncellation\x12\r\n\x05\x61\x63tor\x18\x01 \x01(\t\x12\x0f\n\x07\x63omment\x18\x02 \x01(\t\"i\n\x04Hold\x12*\n\x05\x63\x61use\x18\x01 \x01(\x0e\x32\x1b.emta.feedback.v1.HoldCause\x12\x35\n\x11next_attempt_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"m\n\x0b\x41syncBounce\x12(\n\x05reply\x18\x01 \x01(\x0b\x32\x19.emta.bounce.v1.SmtpReply\x12\x34\n\rqualification\x18\x02 \x01(\x0b\x32\x1d.emta.bounce.v1.Qualification\"n\n\tComplaint\x12\x15\n\rfeedback_type\x18\x01 \x01(\t\x12\x13\n\x0breported_by\x18\x02 \x01(\t\x12\x35\n\raddress_event\x18\x03 \x01(\x0b\x32\x1e.emta.feedback.v1.AddressEvent\"\xa0\x01\n\x0c\x41\x64\x64ressEvent\x12/\n\x06status\x18\x01 \x01(\x0e\x32\x1f.emta.feedback.v1.AddressStatus\x12-\n\x06reason\x18\x02 \x01(\x0e\x32\x1d.emta.bounce.v1.FailureReason\x12\x1c\n\x0f\x63\x61mpaign_reason\x18\x03 \x01(\rH\x00\x88\x01\x01\x42\x12\n\x10_campaign_reason\"]\n\x13SubscriptionRequest\x12\x30\n\x04wish\x18\x01 \x01(\x0e\x32\".emta.feedback.v1.SubscriptionWish\x12\x14\n\x0crequested_by\x18\x02 \x01(\t\"\xe7\x02\n\nCorrection\x12\x10\n\x08\x63orrects\x18\x01 \x01(\x04\x12\x14\n\x0cqueued_again\x18\x02 \x01(\x08\x12\x34\n\rqualification\x18\x03 \x01(\x0b\x32\x1d.emta.bounce.v1.Qualification\x12\r\n\x05\x61\x63tor\x18\x04 \x01(\t\x12\x0f\n\x07\x63omment\x18\x05 \x01(\t\x12*\n\x03was\x18\x06 \x01(\x0b\x32\x1d.emta.bounce.v1.Qualification\x12(\n\x05reply\x18\x07 \x01(\x0b\x32\x19.emta.bounce.v1.SmtpReply\x12\x30\n\x0c\x66\x61ilure_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x1a\n\x12requalification_id\x18\t \x01(\t\x12\x37\n\x13resubmit_until_time\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp*\xb3\x01\n\x0c\x46\x61ilureCause\x12\x1d\n\x19\x46\x41ILURE_CAUSE_UNSPECIFIED\x10\x00\x12\x19\n\x15\x46\x41ILURE_CAUSE_REFUSED\x10\x01\x12\x19\n\x15\x46\x41ILURE_CAUSE_EXPIRED\x10\x02\x12\x18\n\x14\x46\x41ILURE_CAUSE_NO_KEY\x10\x03\x12\x1a\n\x16\x46\x41ILURE_CAUSE_INTERNAL\x10\x04\x12\x18\n\x14\x46\x41ILURE_CAUSE_KILLED\x10\x05*\x84\x01\n\tHoldCause\x12\x1a\n\x16HOLD_CAUSE_UNSPECIFIED\x10\x00\x12\x15\n\x11HOLD_CAUSE_NO_KEY\x10\x01\x12!\n\x1dHOLD_CAUSE_SIGNER_UNAVAILABLE\x10\x02\x12!\n\x1dHOLD_CAUSE_BOUNCE_UNAVAILABLE\x10\x03*N\n\rAddressStatus\x12\x1e\n\x1a\x41\x44\x44RESS_STATUS_UNSPECIFIED\x10\x00\x12\x1d\n\x19\x41\x44\x44RESS_STATUS_DENYLISTED\x10\x01*y\n\x10SubscriptionWish\x12!\n\x1dSUBSCRIPTION_WISH_UNSPECIFIED\x10\x00\x12!\n\x1dSUBSCRIPTION_WISH_UNSUBSCRIBE\x10\x01\x12\x1f\n\x1bSUBSCRIPTION_WISH_SUBSCRIBE\x10\x02\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -37,32 +37,40 @@ if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_TAKENINTOACCOUNT_METADATAENTRY']._loaded_options = None
   _globals['_TAKENINTOACCOUNT_METADATAENTRY']._serialized_options = b'8\001'
-  _globals['_FAILURECAUSE']._serialized_start=2449
-  _globals['_FAILURECAUSE']._serialized_end=2628
-  _globals['_HOLDCAUSE']._serialized_start=2631
-  _globals['_HOLDCAUSE']._serialized_end=2763
+  _globals['_FAILURECAUSE']._serialized_start=2888
+  _globals['_FAILURECAUSE']._serialized_end=3067
+  _globals['_HOLDCAUSE']._serialized_start=3070
+  _globals['_HOLDCAUSE']._serialized_end=3202
+  _globals['_ADDRESSSTATUS']._serialized_start=3204
+  _globals['_ADDRESSSTATUS']._serialized_end=3282
+  _globals['_SUBSCRIPTIONWISH']._serialized_start=3284
+  _globals['_SUBSCRIPTIONWISH']._serialized_end=3405
   _globals['_OUTCOME']._serialized_start=187
-  _globals['_OUTCOME']._serialized_end=930
-  _globals['_TAKENINTOACCOUNT']._serialized_start=933
-  _globals['_TAKENINTOACCOUNT']._serialized_end=1139
-  _globals['_TAKENINTOACCOUNT_METADATAENTRY']._serialized_start=1092
-  _globals['_TAKENINTOACCOUNT_METADATAENTRY']._serialized_end=1139
-  _globals['_DEFERRAL']._serialized_start=1142
-  _globals['_DEFERRAL']._serialized_end=1303
-  _globals['_SENT']._serialized_start=1306
-  _globals['_SENT']._serialized_end=1492
-  _globals['_FAILURE']._serialized_start=1495
-  _globals['_FAILURE']._serialized_end=1647
-  _globals['_UNKNOWNRESULT']._serialized_start=1649
-  _globals['_UNKNOWNRESULT']._serialized_end=1761
-  _globals['_CANCELLATION']._serialized_start=1763
-  _globals['_CANCELLATION']._serialized_end=1809
-  _globals['_HOLD']._serialized_start=1811
-  _globals['_HOLD']._serialized_end=1916
-  _globals['_ASYNCBOUNCE']._serialized_start=1918
-  _globals['_ASYNCBOUNCE']._serialized_end=2027
-  _globals['_COMPLAINT']._serialized_start=2029
-  _globals['_COMPLAINT']._serialized_end=2084
-  _globals['_CORRECTION']._serialized_start=2087
-  _globals['_CORRECTION']._serialized_end=2446
+  _globals['_OUTCOME']._serialized_end=1001
+  _globals['_TAKENINTOACCOUNT']._serialized_start=1004
+  _globals['_TAKENINTOACCOUNT']._serialized_end=1265
+  _globals['_TAKENINTOACCOUNT_METADATAENTRY']._serialized_start=1218
+  _globals['_TAKENINTOACCOUNT_METADATAENTRY']._serialized_end=1265
+  _globals['_DEFERRAL']._serialized_start=1268
+  _globals['_DEFERRAL']._serialized_end=1429
+  _globals['_SENT']._serialized_start=1432
+  _globals['_SENT']._serialized_end=1618
+  _globals['_FAILURE']._serialized_start=1621
+  _globals['_FAILURE']._serialized_end=1773
+  _globals['_UNKNOWNRESULT']._serialized_start=1775
+  _globals['_UNKNOWNRESULT']._serialized_end=1887
+  _globals['_CANCELLATION']._serialized_start=1889
+  _globals['_CANCELLATION']._serialized_end=1935
+  _globals['_HOLD']._serialized_start=1937
+  _globals['_HOLD']._serialized_end=2042
+  _globals['_ASYNCBOUNCE']._serialized_start=2044
+  _globals['_ASYNCBOUNCE']._serialized_end=2153
+  _globals['_COMPLAINT']._serialized_start=2155
+  _globals['_COMPLAINT']._serialized_end=2265
+  _globals['_ADDRESSEVENT']._serialized_start=2268
+  _globals['_ADDRESSEVENT']._serialized_end=2428
+  _globals['_SUBSCRIPTIONREQUEST']._serialized_start=2430
+  _globals['_SUBSCRIPTIONREQUEST']._serialized_end=2523
+  _globals['_CORRECTION']._serialized_start=2526
+  _globals['_CORRECTION']._serialized_end=2885
 # @@protoc_insertion_point(module_scope)

@@ -28,6 +28,17 @@ class HoldCause(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     HOLD_CAUSE_NO_KEY: _ClassVar[HoldCause]
     HOLD_CAUSE_SIGNER_UNAVAILABLE: _ClassVar[HoldCause]
     HOLD_CAUSE_BOUNCE_UNAVAILABLE: _ClassVar[HoldCause]
+
+class AddressStatus(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    ADDRESS_STATUS_UNSPECIFIED: _ClassVar[AddressStatus]
+    ADDRESS_STATUS_DENYLISTED: _ClassVar[AddressStatus]
+
+class SubscriptionWish(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    SUBSCRIPTION_WISH_UNSPECIFIED: _ClassVar[SubscriptionWish]
+    SUBSCRIPTION_WISH_UNSUBSCRIBE: _ClassVar[SubscriptionWish]
+    SUBSCRIPTION_WISH_SUBSCRIBE: _ClassVar[SubscriptionWish]
 FAILURE_CAUSE_UNSPECIFIED: FailureCause
 FAILURE_CAUSE_REFUSED: FailureCause
 FAILURE_CAUSE_EXPIRED: FailureCause
@@ -38,9 +49,14 @@ HOLD_CAUSE_UNSPECIFIED: HoldCause
 HOLD_CAUSE_NO_KEY: HoldCause
 HOLD_CAUSE_SIGNER_UNAVAILABLE: HoldCause
 HOLD_CAUSE_BOUNCE_UNAVAILABLE: HoldCause
+ADDRESS_STATUS_UNSPECIFIED: AddressStatus
+ADDRESS_STATUS_DENYLISTED: AddressStatus
+SUBSCRIPTION_WISH_UNSPECIFIED: SubscriptionWish
+SUBSCRIPTION_WISH_UNSUBSCRIBE: SubscriptionWish
+SUBSCRIPTION_WISH_SUBSCRIBE: SubscriptionWish
 
 class Outcome(_message.Message):
-    __slots__ = ("tenant", "delivery_id", "message_id", "sequence", "event_time", "recipient", "seed", "retry_count", "traceparent", "epoch", "taken_into_account", "deferral", "sent", "failure", "unknown_result", "cancellation", "hold", "async_bounce", "complaint", "correction")
+    __slots__ = ("tenant", "delivery_id", "message_id", "sequence", "event_time", "recipient", "seed", "retry_count", "traceparent", "epoch", "taken_into_account", "deferral", "sent", "failure", "unknown_result", "cancellation", "hold", "async_bounce", "complaint", "correction", "subscription_request")
     TENANT_FIELD_NUMBER: _ClassVar[int]
     DELIVERY_ID_FIELD_NUMBER: _ClassVar[int]
     MESSAGE_ID_FIELD_NUMBER: _ClassVar[int]
@@ -61,6 +77,7 @@ class Outcome(_message.Message):
     ASYNC_BOUNCE_FIELD_NUMBER: _ClassVar[int]
     COMPLAINT_FIELD_NUMBER: _ClassVar[int]
     CORRECTION_FIELD_NUMBER: _ClassVar[int]
+    SUBSCRIPTION_REQUEST_FIELD_NUMBER: _ClassVar[int]
     tenant: str
     delivery_id: str
     message_id: str
@@ -81,10 +98,11 @@ class Outcome(_message.Message):
     async_bounce: AsyncBounce
     complaint: Complaint
     correction: Correction
-    def __init__(self, tenant: _Optional[str] = ..., delivery_id: _Optional[str] = ..., message_id: _Optional[str] = ..., sequence: _Optional[int] = ..., event_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., recipient: _Optional[str] = ..., seed: _Optional[bool] = ..., retry_count: _Optional[int] = ..., traceparent: _Optional[str] = ..., epoch: _Optional[int] = ..., taken_into_account: _Optional[_Union[TakenIntoAccount, _Mapping]] = ..., deferral: _Optional[_Union[Deferral, _Mapping]] = ..., sent: _Optional[_Union[Sent, _Mapping]] = ..., failure: _Optional[_Union[Failure, _Mapping]] = ..., unknown_result: _Optional[_Union[UnknownResult, _Mapping]] = ..., cancellation: _Optional[_Union[Cancellation, _Mapping]] = ..., hold: _Optional[_Union[Hold, _Mapping]] = ..., async_bounce: _Optional[_Union[AsyncBounce, _Mapping]] = ..., complaint: _Optional[_Union[Complaint, _Mapping]] = ..., correction: _Optional[_Union[Correction, _Mapping]] = ...) -> None: ...
+    subscription_request: SubscriptionRequest
+    def __init__(self, tenant: _Optional[str] = ..., delivery_id: _Optional[str] = ..., message_id: _Optional[str] = ..., sequence: _Optional[int] = ..., event_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., recipient: _Optional[str] = ..., seed: _Optional[bool] = ..., retry_count: _Optional[int] = ..., traceparent: _Optional[str] = ..., epoch: _Optional[int] = ..., taken_into_account: _Optional[_Union[TakenIntoAccount, _Mapping]] = ..., deferral: _Optional[_Union[Deferral, _Mapping]] = ..., sent: _Optional[_Union[Sent, _Mapping]] = ..., failure: _Optional[_Union[Failure, _Mapping]] = ..., unknown_result: _Optional[_Union[UnknownResult, _Mapping]] = ..., cancellation: _Optional[_Union[Cancellation, _Mapping]] = ..., hold: _Optional[_Union[Hold, _Mapping]] = ..., async_bounce: _Optional[_Union[AsyncBounce, _Mapping]] = ..., complaint: _Optional[_Union[Complaint, _Mapping]] = ..., correction: _Optional[_Union[Correction, _Mapping]] = ..., subscription_request: _Optional[_Union[SubscriptionRequest, _Mapping]] = ...) -> None: ...
 
 class TakenIntoAccount(_message.Message):
-    __slots__ = ("deadline_time", "size_bytes", "metadata")
+    __slots__ = ("deadline_time", "size_bytes", "metadata", "header_message_id", "signed_return_path")
     class MetadataEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -95,10 +113,14 @@ class TakenIntoAccount(_message.Message):
     DEADLINE_TIME_FIELD_NUMBER: _ClassVar[int]
     SIZE_BYTES_FIELD_NUMBER: _ClassVar[int]
     METADATA_FIELD_NUMBER: _ClassVar[int]
+    HEADER_MESSAGE_ID_FIELD_NUMBER: _ClassVar[int]
+    SIGNED_RETURN_PATH_FIELD_NUMBER: _ClassVar[int]
     deadline_time: _timestamp_pb2.Timestamp
     size_bytes: int
     metadata: _containers.ScalarMap[str, str]
-    def __init__(self, deadline_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., size_bytes: _Optional[int] = ..., metadata: _Optional[_Mapping[str, str]] = ...) -> None: ...
+    header_message_id: str
+    signed_return_path: bool
+    def __init__(self, deadline_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., size_bytes: _Optional[int] = ..., metadata: _Optional[_Mapping[str, str]] = ..., header_message_id: _Optional[str] = ..., signed_return_path: _Optional[bool] = ...) -> None: ...
 
 class Deferral(_message.Message):
     __slots__ = ("reply", "qualification", "next_attempt_time")
@@ -173,12 +195,32 @@ class AsyncBounce(_message.Message):
     def __init__(self, reply: _Optional[_Union[_smtp_reply_pb2.SmtpReply, _Mapping]] = ..., qualification: _Optional[_Union[_qualification_pb2.Qualification, _Mapping]] = ...) -> None: ...
 
 class Complaint(_message.Message):
-    __slots__ = ("feedback_type", "reported_by")
+    __slots__ = ("feedback_type", "reported_by", "address_event")
     FEEDBACK_TYPE_FIELD_NUMBER: _ClassVar[int]
     REPORTED_BY_FIELD_NUMBER: _ClassVar[int]
+    ADDRESS_EVENT_FIELD_NUMBER: _ClassVar[int]
     feedback_type: str
     reported_by: str
-    def __init__(self, feedback_type: _Optional[str] = ..., reported_by: _Optional[str] = ...) -> None: ...
+    address_event: AddressEvent
+    def __init__(self, feedback_type: _Optional[str] = ..., reported_by: _Optional[str] = ..., address_event: _Optional[_Union[AddressEvent, _Mapping]] = ...) -> None: ...
+
+class AddressEvent(_message.Message):
+    __slots__ = ("status", "reason", "campaign_reason")
+    STATUS_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    CAMPAIGN_REASON_FIELD_NUMBER: _ClassVar[int]
+    status: AddressStatus
+    reason: _qualification_pb2.FailureReason
+    campaign_reason: int
+    def __init__(self, status: _Optional[_Union[AddressStatus, str]] = ..., reason: _Optional[_Union[_qualification_pb2.FailureReason, str]] = ..., campaign_reason: _Optional[int] = ...) -> None: ...
+
+class SubscriptionRequest(_message.Message):
+    __slots__ = ("wish", "requested_by")
+    WISH_FIELD_NUMBER: _ClassVar[int]
+    REQUESTED_BY_FIELD_NUMBER: _ClassVar[int]
+    wish: SubscriptionWish
+    requested_by: str
+    def __init__(self, wish: _Optional[_Union[SubscriptionWish, str]] = ..., requested_by: _Optional[str] = ...) -> None: ...
 
 class Correction(_message.Message):
     __slots__ = ("corrects", "queued_again", "qualification", "actor", "comment", "was", "reply", "failure_time", "requalification_id", "resubmit_until_time")

@@ -1,0 +1,46 @@
+"""`emta find`: where a message is, by what a recipient or a receiver's postmaster knows of it."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from emta.cli import tables
+from emta.cli.console import bad_input, client, out, print_json, run
+from emta.feedback.v1.feedback_service_pb2 import MessageQuery
+
+
+def find(
+    what: Annotated[
+        str,
+        typer.Argument(
+            metavar="ADDRESS|MESSAGE-ID",
+            help="Recipient; or the Message-ID in its angle brackets.",
+            show_default=False,
+        ),
+    ],
+    json: Annotated[bool, typer.Option("--json", help="JSON lines, for machines.")] = False,
+) -> None:
+    """Find messages of any delivery that were accepted within the last twelve days.
+
+    \b
+    emta find you@example.com
+    emta find "<4711.0815@shop.example>"
+    """
+    if "@" not in what:
+        bad_input(f"ADDRESS|MESSAGE-ID: {what} is neither an address nor a Message-ID")
+    is_id = what.startswith("<")
+    run(_find(MessageQuery(header_message_id=what) if is_id else MessageQuery(recipient=what), json))
+
+
+async def _find(query: MessageQuery, json: bool) -> None:
+    async with client() as connection:
+        entries = await connection.find(query)
+    if json:
+        for entry in entries:
+            print_json("entry", entry)
+    elif entries:
+        out.print(tables.log_table(entries, of_one_delivery=False))
+    else:
+        out.print("No message of the last twelve days.")

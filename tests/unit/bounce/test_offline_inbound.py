@@ -1,0 +1,101 @@
+"""`python -m services.bounce inbound DIR`: a JSON line for each mail in a folder."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from services.bounce import offline_inbound
+from services.bounce.inbound.entity import MAX_OCTETS
+from tests.unit.bounce.inbound.mails import complaint, dsn, mail
+
+FAILED = """\
+Final-Recipient: rfc822;{}@shop.example
+Action: failed
+Status: 5.1.1
+Diagnostic-Code: smtp; 550 5.1.1 User unknown
+"""
+
+
+@pytest.fixture(autouse=True)
+def _no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("EMTA_BOUNCE_RULES", raising=False)
+
+
+def lines(folder: Path, capsys: pytest.CaptureFixture[str]) -> list[dict[str, object]]:
+    assert offline_inbound.main([str(folder)]) == 0
+    return [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+
+
+def test_each_file_has_a_line_in_order(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "c.eml").write_bytes(
+        mail("Hello", From="anna@shop.example", Subject="Re: Hello", Return_Path="")
+    )
+    (tmp_path / "b.eml").write_bytes(
+        complaint("Feedback-Type: abuse\nOriginal-Rcpt-To: anna@shop.example\n")
+    )
+    (tmp_path / "a.eml").write_bytes(dsn(FAILED.format("anna")))
+
+    assert lines(tmp_path, capsys) == [
+        {
+            "file": "a.eml",
+            "recipients": [
+                {
+                    "recipient": "anna@shop.example",
+                    "action": "failed",
+                    "status": "5.1.1",
+                    "reply_code": 550,
+                    "type": "hard",
+                    "reason": "User unknown",
+                    "is_fbl": False,
+                    "is_autoreply": False,
+                }
+            ],
+        },
+        {
+            "file": "b.eml",
+            "recipients": [
+                {
+                    "recipient": "anna@shop.example",
+                    "action": "feedback",
+                    "status": None,
+                    "reply_code": None,
+                    "type": "hard",
+                    "reason": "Refused",
+                    "is_fbl": True,
+                    "is_autoreply": False,
+                }
+            ],
+        },
+        {"file": "c.eml", "recipients": []},
+    ]
+
+
+def test_a_mailbox_file_holds_several_mails(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    separator = b"From MAILER-DAEMON Mon Nov  2 10:00:00 2026\n"
+    mails = [separator + dsn(FAILED.format(name)) for name in ("anna", "bert")]
+    (tmp_path / "two").write_bytes(b"\n\n".join(mails))
+
+    [row] = lines(tmp_path, capsys)
+
+    assert [each["recipient"] for each in row["recipients"]] == ["anna@shop.example", "bert@shop.example"]  # type: ignore[attr-defined]
+
+
+def test_a_mail_over_a_limit_is_said_and_the_others_are_read(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "a").write_bytes(b"x" * (MAX_OCTETS + 1))
+    (tmp_path / "b").write_bytes(dsn(FAILED.format("anna")))
+
+    first, second = lines(tmp_path, capsys)
+
+    assert first == {"file": "a", "recipients": [], "error": "1,048,577 octets, over 1,048,576"}
+    assert second["recipients"]
+
+
+@pytest.mark.parametrize("arguments", [[], ["a", "b"], ["/nowhere"]])
+def test_bad_arguments_are_said_in_one_line(
+    arguments: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert offline_inbound.main(arguments) == 2
+    assert len(capsys.readouterr().err.splitlines()) == 1
