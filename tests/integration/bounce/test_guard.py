@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import AsyncIterator
 
 import grpc
 import pytest
 
-from emta.bounce.v1.incident_service_pb2 import IncidentEnd
+from emta.bounce.v1.incident_service_pb2 import CloseIncidentRequest, IncidentEnd
+from emta.bounce.v1.incident_service_pb2_grpc import IncidentServiceStub
 from emta.bounce.v1.qualification_pb2 import (
     BounceCode,
     Disposition,
@@ -194,3 +196,54 @@ async def test_it_is_extended_while_it_goes_on_and_believed_after_a_day(
     for _ in range(6):
         clock.advance(DAY)
         assert {meaning.type for meaning in await relay.refused(people(50))} == {HARD}
+
+
+async def closed_by(channel: grpc.aio.Channel, incident_id: str, verdict: IncidentEnd) -> None:
+    await IncidentServiceStub(channel).CloseIncident(
+        CloseIncidentRequest(incident_id=incident_id, verdict=verdict, actor="anna", comment="told so")
+    )
+
+
+async def test_an_outage_that_an_operator_ended_too_early_opens_a_new_incident(
+    relay: Relay, channel: grpc.aio.Channel
+) -> None:
+    await outage(relay)
+    (first,) = await relay.incidents()
+
+    await closed_by(channel, first.incident_id, IncidentEnd.INCIDENT_END_OUTAGE)
+    await relay.refused(people(100)[50:])
+
+    second, ended = await relay.incidents()
+    assert (ended.end, ended.actor) == (IncidentEnd.INCIDENT_END_OUTAGE, "anna")
+    assert second.held == 50
+
+
+async def test_what_an_operator_calls_real_is_believed_for_a_week(
+    relay: Relay, channel: grpc.aio.Channel, clock: ManualClock
+) -> None:
+    await outage(relay)
+    (first,) = await relay.incidents()
+
+    await closed_by(channel, first.incident_id, IncidentEnd.INCIDENT_END_REAL)
+
+    assert {meaning.type for meaning in await relay.refused(people(100)[50:])} == {HARD}
+    clock.advance(8 * DAY)
+    assert {meaning.type for meaning in await relay.refused(people(100)[50:])} == {SOFT}
+
+
+async def test_opening_and_closing_are_told_to_operators(
+    relay: Relay, clock: ManualClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "emta.bounce")
+    await outage(relay)
+    clock.advance(HOUR)
+    await relay.accepted(people(100))
+    clock.advance(60)
+    await until_end(relay, IncidentEnd.INCIDENT_END_RECOVERED)
+
+    events = {record.message: record for record in caplog.records}
+    opened, closed = events["incident_opened"], events["incident_closed"]
+    assert (opened.levelname, closed.levelname) == ("ERROR", "INFO")
+    fields = opened.fields  # type: ignore[attr-defined]
+    assert (fields["site"], fields["reasons"]) == ("mail", ["FAILURE_REASON_USER_UNKNOWN"])
+    assert "u1@" not in str(fields)
