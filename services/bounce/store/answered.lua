@@ -25,7 +25,7 @@ local REFERENCE, TIMES_USUAL = 0.03, 3
 -- A stretch that is no incident after a day is how the site is.
 local LONGEST = 86400000
 -- History: a week ago counts half.
-local HALF_LIFE, DECAY_EVERY = 604800000, 3600000
+local HALF_LIFE, DECAY_EVERY, FADED = 604800000, 3600000, 0.01
 -- What a closed company says of its provider: two refusals. Domains with a tenth of a site's mail count in full.
 local OF_A_DOMAIN, LARGE, DOMAINS = 2, 0.1, 8
 -- Far more than any incident needs.
@@ -111,7 +111,7 @@ local function decay(site)
         for field, value in pairs(site) do
             if field == "accepted" or field == "told" or field == "usual_accepted" or field == "usual_hard"
                 or string.sub(field, 1, 7) == "domain:" then
-                site[field] = value * factor
+                site[field] = value * factor > FADED and value * factor or 0
             end
         end
         site.decayed = now

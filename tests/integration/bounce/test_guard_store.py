@@ -200,6 +200,11 @@ async def test_hostile_keys_and_sites_stay_within_bounds(store: Redis) -> None:
     for start in range(0, 1_000, 4):
         await guard.count({"a": Answers(accepted=[n << 48 for n in range(start, start + 4)])}, START_MS)
     assert await store.hlen("bounce:{guard}:site:a") < 30
+    # Weeks later, what has faded is gone.
+    for week in range(30):
+        await guard.count({"a": Answers(untold=1)}, START_MS + week * 7 * DAY_MS)
+    fields = await store.hkeys("bounce:{guard}:site:a")
+    assert not [field for field in fields if field.startswith(b"domain:")]
 
 
 async def test_an_address_is_forgotten_after_two_generations(store: Redis) -> None:
