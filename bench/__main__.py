@@ -7,7 +7,7 @@ import asyncio
 import sys
 from types import ModuleType
 
-from bench import accept, depth, dns, hostile, inbound, qualify, run, workers
+from bench import accept, depth, dns, guard, hostile, inbound, qualify, run, workers
 from bench.child import BenchError
 from emta.problems import Problem
 from services.chassis.embedded_store import StoreError
@@ -21,6 +21,7 @@ _COMMANDS: dict[str, ModuleType] = {
     "hostile": hostile,
     "dns": dns,
     "qualify": qualify,
+    "guard": guard,
     "inbound": inbound,
 }
 _EPILOG = """examples:

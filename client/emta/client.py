@@ -34,6 +34,14 @@ from emta.bounce.v1.inbound_service_pb2 import (
     QualifyInboundResult,
 )
 from emta.bounce.v1.inbound_service_pb2_grpc import InboundServiceStub
+from emta.bounce.v1.incident_service_pb2 import (
+    CloseIncidentRequest,
+    GetIncidentRequest,
+    Incident,
+    IncidentEnd,
+    ListIncidentsRequest,
+)
+from emta.bounce.v1.incident_service_pb2_grpc import IncidentServiceStub
 from emta.bounce.v1.rules_service_pb2 import GetRulesRequest, GetRulesResponse, ReloadRulesRequest
 from emta.bounce.v1.rules_service_pb2_grpc import RulesServiceStub
 from emta.bounce.v1.smtp_reply_pb2 import SmtpReply
@@ -327,6 +335,46 @@ class Client:
     def qualifications(self) -> Qualifications:
         """The texts that receivers answered with, and what they mean."""
         return Qualifications(self._channel("Bounce"), lambda error: self._problem("Bounce", error))
+
+    async def incidents(self, *, only_open: bool = False) -> AsyncIterator[Incident]:
+        """Give the incidents of sites that refuse what they accepted before, the latest first."""
+        request = ListIncidentsRequest(only_open=only_open, page_size=500)
+        stub = IncidentServiceStub(self._channel("Bounce"))
+        while True:
+            try:
+                page = await stub.ListIncidents(request, timeout=_CALL_SECONDS)
+            except grpc.aio.AioRpcError as error:
+                raise self._problem("Bounce", error) from None
+            for incident in page.incidents:
+                yield incident
+            if not page.next_page_token:
+                return
+            request.page_token = page.next_page_token
+
+    async def incident(self, incident_id: str) -> Incident:
+        """Give one incident as it stands."""
+        stub = IncidentServiceStub(self._channel("Bounce"))
+        try:
+            answer = await stub.GetIncident(
+                GetIncidentRequest(incident_id=incident_id), timeout=_CALL_SECONDS
+            )
+        except grpc.aio.AioRpcError as error:
+            raise self._problem("Bounce", error) from None
+        return answer.incident
+
+    async def close_incident(
+        self, incident_id: str, verdict: IncidentEnd, *, actor: str, comment: str
+    ) -> Incident:
+        """Close an incident by a verdict: INCIDENT_END_REAL or INCIDENT_END_OUTAGE."""
+        request = CloseIncidentRequest(
+            incident_id=incident_id, verdict=verdict, actor=actor, comment=comment
+        )
+        stub = IncidentServiceStub(self._channel("Bounce"))
+        try:
+            answer = await stub.CloseIncident(request, timeout=_CALL_SECONDS)
+        except grpc.aio.AioRpcError as error:
+            raise self._problem("Bounce", error) from None
+        return answer.incident
 
     async def sites(self, *, name_contains: str = "") -> AsyncIterator[Site]:
         """Give the sites of the last hour with their limits and use, page by page, in order of name."""

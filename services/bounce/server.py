@@ -16,9 +16,11 @@ from emta.bounce.v1.bounce_service_pb2 import (
 )
 from emta.bounce.v1.qualification_pb2 import BounceCode, FailureType
 from emta.problems import Problem, invalid
+from services.bounce.acceptance_service import check_acceptances, is_site
 from services.bounce.counting import Counting
+from services.bounce.guard import Guard
 from services.bounce.live_rules import LiveRules
-from services.bounce.qualify import Qualifier
+from services.bounce.qualify import Answer, Qualifier, encoded
 from services.chassis.telemetry import begin_span
 
 _MAX_ITEMS = 1_000
@@ -27,9 +29,10 @@ _MAX_ITEMS = 1_000
 class BounceService(bounce_service_pb2_grpc.BounceServiceServicer):
     """Qualifies by the rules that are in force."""
 
-    def __init__(self, rules: LiveRules, counting: Counting) -> None:
+    def __init__(self, rules: LiveRules, counting: Counting, guard: Guard) -> None:
         self._rules = rules
         self._counting = counting
+        self._guard = guard
 
     async def QualifyReplies(
         self, request: QualifyRepliesRequest, context: grpc.aio.ServicerContext[Any, Any]
@@ -39,18 +42,24 @@ class BounceService(bounce_service_pb2_grpc.BounceServiceServicer):
             raise invalid("items", "BATCH_EMPTY", "items is empty")
         if len(request.items) > _MAX_ITEMS:
             raise invalid("items", "BATCH_TOO_LARGE", f"items has more than {_MAX_ITEMS} items")
+        check_acceptances(request.acceptances)
         # One set of rules for the whole batch, which the version names.
         qualifier = self._rules.qualifier
-        # Joined responses with a result each are one response with all results: faster than building it.
-        response = QualifyRepliesResponse.FromString(
-            b"".join([_encoded_result(qualifier, self._counting, item) for item in request.items])
+        results = [_result(qualifier, self._counting, item) for item in request.items]
+        held = await self._guard.held(
+            request, [result.meaning if isinstance(result, Answer) else None for result in results]
         )
+        # Joined responses with a result each are one response with all results: faster than building it.
+        octets = [result.encoded if isinstance(result, Answer) else result for result in results]
+        for place, meaning in held.items():
+            octets[place] = encoded(meaning)
+        response = QualifyRepliesResponse.FromString(b"".join(octets))
         response.rules_version = qualifier.version
         return response
 
 
-def _encoded_result(qualifier: Qualifier, counting: Counting, item: QualifyRepliesItem) -> bytes:
-    """Give the result as a response with this result only."""
+def _result(qualifier: Qualifier, counting: Counting, item: QualifyRepliesItem) -> Answer | bytes:
+    """Give the answer or, encoded as a response with this result only, the error."""
     if not item.HasField("reply"):
         return _error(invalid("reply", "REPLY_MISSING", "reply is missing"))
     reply = item.reply
@@ -58,10 +67,12 @@ def _encoded_result(qualifier: Qualifier, counting: Counting, item: QualifyRepli
     if code and not 200 <= code <= 599:
         return _error(invalid("reply.code", "REPLY_CODE_INVALID", f"reply.code {code} is not in 200..599"))
     traceparent = item.traceparent
+    if item.site and not is_site(item.site):
+        return _error(invalid("site", "SITE_INVALID", "site is 1 to 255 printable ASCII characters"))
     if not traceparent:
         answer = qualifier.answer(reply)
         counting.count(answer, reply)
-        return answer.encoded
+        return answer
     span = begin_span("bounce", "bounce.qualify", traceparent, kind=SpanKind.SERVER)
     answer = qualifier.answer(reply)
     counting.count(answer, reply)
@@ -71,7 +82,7 @@ def _encoded_result(qualifier: Qualifier, counting: Counting, item: QualifyRepli
         emta__rule=answer.meaning.rule_id,
     )
     span.end()
-    return answer.encoded
+    return answer
 
 
 def _error(problem: Problem) -> bytes:

@@ -40,6 +40,21 @@ class BounceSettings(StoreSettings):
         "comma-separated: what any of them has signed is believed; keep an old one for eleven days. Empty: "
         "no return path is believed.",
     )
+    guard: bool = Field(
+        True,
+        description="Hold refusals for good as soft where a site suddenly refuses addresses that it "
+        "accepted before (docs/reference/incidents.md).",
+    )
+    guard_hold_seconds: float = Field(
+        14_400.0,
+        gt=0,
+        description="For how long an incident holds refusals, seconds; as long again while they go on.",
+    )
+    guard_longest_seconds: float = Field(
+        86_400.0,
+        gt=0,
+        description="After how long the refusals of an incident are believed, whatever is said, seconds.",
+    )
 
     @property
     def return_paths(self) -> ReturnPaths | None:

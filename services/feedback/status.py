@@ -29,6 +29,7 @@ _CONFLICT = LogEffect.LOG_EFFECT_CONFLICT
 _OF_A_FAILURE = (
     "failure_type",
     "failure_reason",
+    "incident_id",
     "campaign_reason",
     "bounce_code",
     "rule_id",
@@ -191,6 +192,7 @@ def _qualify(row: LogEntry, meaning: Qualification) -> None:
     row.failure_reason = meaning.reason
     row.bounce_code = meaning.bounce_code
     row.rule_id = meaning.rule_id
+    row.incident_id = meaning.incident_id
     row.normalized_text = meaning.normalized_text
     if meaning.HasField("campaign_reason"):
         row.campaign_reason = meaning.campaign_reason

@@ -15,6 +15,7 @@ from services.chassis.clock import Clock, clock_of
 from services.chassis.headroom import Headroom, Marks
 from services.chassis.rpc import Server
 from services.chassis.store import answers, open_store
+from services.relay.acceptances import Acceptances
 from services.relay.deliver import Deliverer
 from services.relay.dispatcher import Dispatcher
 from services.relay.lasting import lasting
@@ -31,6 +32,7 @@ from services.relay.shards import Shards
 from services.relay.site_service import SiteService
 from services.relay.store.limits import LimitStore
 from services.relay.store.queue import Queue
+from services.relay.store.recipient_secret import recipient_secret
 
 
 @asynccontextmanager
@@ -60,6 +62,8 @@ async def running(settings: RelaySettings, clock: Clock | None = None) -> AsyncI
         rules = MxRules.load(settings.mx_rules)
         limits = Limits(limit_store, clock, rules, relay_id, settings.lease_seconds)
 
+        acceptances = Acceptances(await recipient_secret(store), on=settings.report_acceptances)
+
         def accepted() -> None:
             dispatcher.accepted()
             reporter.wake()
@@ -76,6 +80,7 @@ async def running(settings: RelaySettings, clock: Clock | None = None) -> AsyncI
             _connector(settings),
             limits,
             peers,
+            acceptances,
             settings,
             settled=settled,
         )
@@ -104,7 +109,14 @@ async def running(settings: RelaySettings, clock: Clock | None = None) -> AsyncI
         async with server:
             working = [
                 asyncio.create_task(lasting(work))
-                for work in (dispatcher.run, reporter.run, shards.run, headroom.run, limits.run)
+                for work in (
+                    dispatcher.run,
+                    reporter.run,
+                    shards.run,
+                    headroom.run,
+                    limits.run,
+                    deliverer.acceptance_reporter.run,
+                )
             ]
             try:
                 yield server
@@ -117,6 +129,7 @@ async def running(settings: RelaySettings, clock: Clock | None = None) -> AsyncI
                 for task in working:
                     task.cancel()
                 await limits.close()
+                await deliverer.acceptance_reporter.flush()
                 await reporter.flush()
                 await shards.leave()
 

@@ -17,6 +17,7 @@ class Attempt:
     claimed: Claimed
     span: MessageSpan
     route: Route | None = None
+    site: str = ""  # whose servers are asked
     transaction: Transaction | None = None
 
     @property

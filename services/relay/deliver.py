@@ -18,6 +18,8 @@ from services.chassis.clock import Clock
 from services.chassis.logs import Log
 from services.chassis.telemetry import begin_span
 from services.relay import outcomes
+from services.relay.acceptance_reporter import AcceptanceReporter
+from services.relay.acceptances import Acceptances
 from services.relay.attempt import Attempt
 from services.relay.lanes import Lanes
 from services.relay.limits import Limits
@@ -59,11 +61,15 @@ class Deliverer:
         connector: Connector,
         limits: Limits,
         peers: Peers,
+        acceptances: Acceptances,
         settings: RelaySettings,
         settled: Callable[[int | None], None],
     ) -> None:
         self._clock = clock
         self._resolver = resolver
+        self._limits = limits
+        self._acceptances = acceptances
+        self.acceptance_reporter = AcceptanceReporter(acceptances, peers)
         self._settings = settings
         self._settled = settled  # told whenever a message was, and when it is due again (ms; None: never)
         self._settler = Settler(queue, self._leave)
@@ -94,9 +100,9 @@ class Deliverer:
             dropped=self._leave,
         )
         self._qualify: Stage[Attempt, QualifyRepliesItem, QualifyRepliesResult] = Stage(
-            item=_qualify_item,
+            item=self._qualify_item,
             weigh=lambda attempt: 1024,
-            call=peers.qualify,
+            call=self.acceptance_reporter.qualify,
             serves=peers.bounce_serves,
             answered=self._qualified,
             away=lambda attempt: self._hold(attempt, _BOUNCE_AWAY),
@@ -212,6 +218,7 @@ class Deliverer:
         claimed, now_ms = attempt.claimed, self._clock.now_ms()
         match result:
             case Delivered():
+                self._acceptances.add(attempt.site, claimed.message.rcpt_to)
                 told = outcomes.sent(claimed, now_ms, attempt.traceparent, result, attempt.size)
                 self._settler.finish(attempt, told)
             case Refused(reply):
@@ -245,6 +252,18 @@ class Deliverer:
             reply = _about(reply, attempt.claimed.domain)
         attempt.claimed.reply, attempt.claimed.qualification = reply, None
         self._qualify.add(attempt)
+
+    def _qualify_item(self, attempt: Attempt) -> QualifyRepliesItem:
+        reply, site = attempt.claimed.reply, attempt.site
+        if not site and reply is not None and reply.mx_host:
+            # Kept while Bounce was away; its route may be another one by now.
+            site = self._limits.rules.site(reply.mx_host).name
+        return QualifyRepliesItem(
+            reply=reply,
+            traceparent=attempt.traceparent,
+            site=site,
+            recipient_key=self._acceptances.key(site, attempt.claimed.message.rcpt_to) if site else 0,
+        )
 
     def _qualified(self, attempt: Attempt, result: QualifyRepliesResult) -> None:
         if result.WhichOneof("result") == "error":
@@ -327,10 +346,6 @@ def _sign_item(attempt: Attempt) -> SignItem:
         traceparent=attempt.traceparent,
         tenant=claimed.tenant,
     )
-
-
-def _qualify_item(attempt: Attempt) -> QualifyRepliesItem:
-    return QualifyRepliesItem(reply=attempt.claimed.reply, traceparent=attempt.traceparent)
 
 
 def _about(reply: SmtpReply, domain: str) -> SmtpReply:

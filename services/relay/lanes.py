@@ -72,6 +72,7 @@ class Lanes:
         if lane is None:
             site = self.limits.rules.site(route.best_host)
             lane = self._lanes[route.key] = _Lane(route, site, self)
+        job.site = lane.site.name
         domain = job.claimed.domain
         self._waiting[lane.site.name] += 1
         self._domains[domain] += 1

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
+from emta.bounce.v1.acceptance_service_pb2 import ReportAcceptancesRequest, SiteAcceptances
+from emta.bounce.v1.acceptance_service_pb2_grpc import AcceptanceServiceStub
 from emta.bounce.v1.bounce_service_pb2 import (
     QualifyRepliesItem,
     QualifyRepliesRequest,
@@ -28,6 +30,7 @@ from emta.signer.v1.signer_service_pb2 import SignItem, SignRequest, SignResult
 from emta.signer.v1.signer_service_pb2_grpc import SignerServiceStub
 
 if TYPE_CHECKING:
+    from emta.bounce.v1.acceptance_service_pb2_grpc import AcceptanceServiceAsyncStub
     from emta.bounce.v1.bounce_service_pb2_grpc import BounceServiceAsyncStub
     from emta.feedback.v1.feedback_service_pb2_grpc import FeedbackServiceAsyncStub
     from emta.signer.v1.signer_service_pb2_grpc import SignerServiceAsyncStub
@@ -45,6 +48,7 @@ class Peers:
     ) -> None:
         self._signer: SignerServiceAsyncStub = SignerServiceStub(signer)
         self._bounce: BounceServiceAsyncStub = BounceServiceStub(bounce)
+        self._acceptances: AcceptanceServiceAsyncStub = AcceptanceServiceStub(bounce)
         self._feedback: FeedbackServiceAsyncStub = FeedbackServiceStub(feedback)
         self._signer_health = health_pb2_grpc.HealthStub(signer)
         self._bounce_health = health_pb2_grpc.HealthStub(bounce)
@@ -57,14 +61,24 @@ class Peers:
             raise Problem.from_rpc_error(error) from None
         return answer.results
 
-    async def qualify(self, items: Sequence[QualifyRepliesItem]) -> Sequence[QualifyRepliesResult]:
-        """Qualify; a result per item."""
-        request = QualifyRepliesRequest(items=items)
+    async def qualify(
+        self, items: Sequence[QualifyRepliesItem], acceptances: Sequence[SiteAcceptances] = ()
+    ) -> Sequence[QualifyRepliesResult]:
+        """Qualify, after what was accepted before; a result per item."""
+        request = QualifyRepliesRequest(items=items, acceptances=acceptances)
         try:
             answer = await self._bounce.QualifyReplies(request, timeout=_CALL_SECONDS)
         except grpc.aio.AioRpcError as error:
             raise Problem.from_rpc_error(error) from None
         return answer.results
+
+    async def report_acceptances(self, acceptances: Sequence[SiteAcceptances]) -> None:
+        """Tell whose messages were accepted."""
+        request = ReportAcceptancesRequest(acceptances=acceptances)
+        try:
+            await self._acceptances.ReportAcceptances(request, timeout=_CALL_SECONDS)
+        except grpc.aio.AioRpcError as error:
+            raise Problem.from_rpc_error(error) from None
 
     async def record(self, request: RecordOutcomesRequest) -> Sequence[RecordOutcomesResult]:
         """Record outcomes; a result per item."""

@@ -148,6 +148,11 @@ class RelaySettings(LedgerSettings):
         description="What a connection lost after the final dot means: try again (the receiver may get the "
         "message twice), or count it as Sent by presumption.",
     )
+    report_acceptances: bool = Field(
+        True,
+        description="Tell Bounce whose messages were accepted, as keys that nobody can turn back into "
+        "addresses: what its outage guard goes by (docs/reference/incidents.md).",
+    )
     internal_headers: CommaSeparated = Field(
         (), description="Names of internal header fields to remove from messages, comma-separated."
     )

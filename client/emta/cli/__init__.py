@@ -6,7 +6,18 @@ import sys
 
 import typer
 
-from emta.cli import delivery, find, inbound, qualifications, qualify, requalify, rules, send, sites
+from emta.cli import (
+    delivery,
+    find,
+    inbound,
+    incidents,
+    qualifications,
+    qualify,
+    requalify,
+    rules,
+    send,
+    sites,
+)
 from emta.cli.console import stop
 from emta.problems import Problem
 
@@ -26,6 +37,7 @@ app.command("log")(delivery.log)
 app.command("kpis")(delivery.kpis)
 app.command("find")(find.find)
 app.command("inbound")(inbound.inbound)
+app.add_typer(incidents.app, name="incidents")
 app.command("qualify")(qualify.qualify)
 app.command("requalify")(requalify.requalify)
 app.command("requalifications")(requalify.requalifications)

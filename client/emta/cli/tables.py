@@ -141,6 +141,8 @@ def event_line(event: LogEvent) -> Text:
     if kind in ("deferral", "failure", "async_bounce") and detail is not None:
         meaning = detail.qualification
         line.append(f"{words.failure_type(meaning.type)} / {words.reason(meaning.reason)}: ")
+        if meaning.incident_id:
+            line.append(f"held by {meaning.incident_id}: ", style="yellow")
         line.append(reply_line(detail.reply), style="dim")
     elif kind == "correction":
         meaning = outcome.correction.qualification
@@ -191,6 +193,8 @@ def _why(entry: LogEntry) -> Text:
         code = words.bounce_code(entry.bounce_code)
         meaning = f"{words.failure_type(entry.failure_type)} / {words.reason(entry.failure_reason)}"
         lines.append(f"{meaning}, code {code}")
+    if entry.incident_id:
+        lines.append(f"held by {entry.incident_id}: emta incidents show {entry.incident_id}")
     if entry.hold_cause:
         cause = words.enum_words(HoldCause.Name(entry.hold_cause), "HOLD_CAUSE_")
         lines.append(f"waits for something of ours: {cause}")

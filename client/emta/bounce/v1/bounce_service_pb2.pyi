@@ -1,3 +1,4 @@
+from emta.bounce.v1 import acceptance_service_pb2 as _acceptance_service_pb2
 from emta.bounce.v1 import qualification_pb2 as _qualification_pb2
 from emta.bounce.v1 import smtp_reply_pb2 as _smtp_reply_pb2
 from google.rpc import status_pb2 as _status_pb2
@@ -10,18 +11,24 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class QualifyRepliesRequest(_message.Message):
-    __slots__ = ("items",)
+    __slots__ = ("items", "acceptances")
     ITEMS_FIELD_NUMBER: _ClassVar[int]
+    ACCEPTANCES_FIELD_NUMBER: _ClassVar[int]
     items: _containers.RepeatedCompositeFieldContainer[QualifyRepliesItem]
-    def __init__(self, items: _Optional[_Iterable[_Union[QualifyRepliesItem, _Mapping]]] = ...) -> None: ...
+    acceptances: _containers.RepeatedCompositeFieldContainer[_acceptance_service_pb2.SiteAcceptances]
+    def __init__(self, items: _Optional[_Iterable[_Union[QualifyRepliesItem, _Mapping]]] = ..., acceptances: _Optional[_Iterable[_Union[_acceptance_service_pb2.SiteAcceptances, _Mapping]]] = ...) -> None: ...
 
 class QualifyRepliesItem(_message.Message):
-    __slots__ = ("reply", "traceparent")
+    __slots__ = ("reply", "traceparent", "site", "recipient_key")
     REPLY_FIELD_NUMBER: _ClassVar[int]
     TRACEPARENT_FIELD_NUMBER: _ClassVar[int]
+    SITE_FIELD_NUMBER: _ClassVar[int]
+    RECIPIENT_KEY_FIELD_NUMBER: _ClassVar[int]
     reply: _smtp_reply_pb2.SmtpReply
     traceparent: str
-    def __init__(self, reply: _Optional[_Union[_smtp_reply_pb2.SmtpReply, _Mapping]] = ..., traceparent: _Optional[str] = ...) -> None: ...
+    site: str
+    recipient_key: int
+    def __init__(self, reply: _Optional[_Union[_smtp_reply_pb2.SmtpReply, _Mapping]] = ..., traceparent: _Optional[str] = ..., site: _Optional[str] = ..., recipient_key: _Optional[int] = ...) -> None: ...
 
 class QualifyRepliesResponse(_message.Message):
     __slots__ = ("results", "rules_version")

@@ -26,8 +26,8 @@ if _version_not_supported:
 
 
 class BounceServiceStub:
-    """Qualifies what receivers answer. Stateless for the caller: equal replies under equal rules get
-    equal qualifications.
+    """Qualifies what receivers answer. Equal replies under equal rules get equal qualifications, but for those
+    that an open incident of their site holds.
     """
 
     def __init__(self, channel):
@@ -44,13 +44,13 @@ class BounceServiceStub:
 
 
 class BounceServiceServicer:
-    """Qualifies what receivers answer. Stateless for the caller: equal replies under equal rules get
-    equal qualifications.
+    """Qualifies what receivers answer. Equal replies under equal rules get equal qualifications, but for those
+    that an open incident of their site holds.
     """
 
     def QualifyReplies(self, request, context):
-        """Qualifies a batch of refusals and failures. Idempotent.
-        Errors of the RPC itself: INVALID_ARGUMENT BATCH_EMPTY, BATCH_TOO_LARGE.
+        """Qualifies a batch of refusals and failures. May be repeated; what it counts by the way, it counts again.
+        Errors of the RPC itself: INVALID_ARGUMENT BATCH_EMPTY, BATCH_TOO_LARGE, SITE_INVALID.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -73,8 +73,8 @@ def add_BounceServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class BounceService:
-    """Qualifies what receivers answer. Stateless for the caller: equal replies under equal rules get
-    equal qualifications.
+    """Qualifies what receivers answer. Equal replies under equal rules get equal qualifications, but for those
+    that an open incident of their site holds.
     """
 
     @staticmethod

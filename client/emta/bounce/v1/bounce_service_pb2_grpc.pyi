@@ -27,8 +27,8 @@ GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
 
 class BounceServiceStub:
-    """Qualifies what receivers answer. Stateless for the caller: equal replies under equal rules get
-    equal qualifications.
+    """Qualifies what receivers answer. Equal replies under equal rules get equal qualifications, but for those
+    that an open incident of their site holds.
     """
 
     @_typing.overload
@@ -36,25 +36,25 @@ class BounceServiceStub:
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> BounceServiceAsyncStub: ...
     QualifyReplies: _grpc.UnaryUnaryMultiCallable[_bounce_service_pb2.QualifyRepliesRequest, _bounce_service_pb2.QualifyRepliesResponse]
-    """Qualifies a batch of refusals and failures. Idempotent.
-    Errors of the RPC itself: INVALID_ARGUMENT BATCH_EMPTY, BATCH_TOO_LARGE.
+    """Qualifies a batch of refusals and failures. May be repeated; what it counts by the way, it counts again.
+    Errors of the RPC itself: INVALID_ARGUMENT BATCH_EMPTY, BATCH_TOO_LARGE, SITE_INVALID.
     """
 
 @_typing.type_check_only
 class BounceServiceAsyncStub(BounceServiceStub):
-    """Qualifies what receivers answer. Stateless for the caller: equal replies under equal rules get
-    equal qualifications.
+    """Qualifies what receivers answer. Equal replies under equal rules get equal qualifications, but for those
+    that an open incident of their site holds.
     """
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     QualifyReplies: _aio.UnaryUnaryMultiCallable[_bounce_service_pb2.QualifyRepliesRequest, _bounce_service_pb2.QualifyRepliesResponse]  # type: ignore[assignment]
-    """Qualifies a batch of refusals and failures. Idempotent.
-    Errors of the RPC itself: INVALID_ARGUMENT BATCH_EMPTY, BATCH_TOO_LARGE.
+    """Qualifies a batch of refusals and failures. May be repeated; what it counts by the way, it counts again.
+    Errors of the RPC itself: INVALID_ARGUMENT BATCH_EMPTY, BATCH_TOO_LARGE, SITE_INVALID.
     """
 
 class BounceServiceServicer(metaclass=_abc_1.ABCMeta):
-    """Qualifies what receivers answer. Stateless for the caller: equal replies under equal rules get
-    equal qualifications.
+    """Qualifies what receivers answer. Equal replies under equal rules get equal qualifications, but for those
+    that an open incident of their site holds.
     """
 
     @_abc_1.abstractmethod
@@ -63,8 +63,8 @@ class BounceServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _bounce_service_pb2.QualifyRepliesRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_bounce_service_pb2.QualifyRepliesResponse, _abc.Awaitable[_bounce_service_pb2.QualifyRepliesResponse]]:
-        """Qualifies a batch of refusals and failures. Idempotent.
-        Errors of the RPC itself: INVALID_ARGUMENT BATCH_EMPTY, BATCH_TOO_LARGE.
+        """Qualifies a batch of refusals and failures. May be repeated; what it counts by the way, it counts again.
+        Errors of the RPC itself: INVALID_ARGUMENT BATCH_EMPTY, BATCH_TOO_LARGE, SITE_INVALID.
         """
 
 def add_BounceServiceServicer_to_server(servicer: BounceServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -162,7 +162,7 @@ SCOPE_SOURCE: Scope
 SCOPE_SITE: Scope
 
 class Qualification(_message.Message):
-    __slots__ = ("type", "reason", "campaign_reason", "bounce_code", "disposition", "cause", "scope", "wait_hint", "rule_id", "normalized_text", "normalized_md5")
+    __slots__ = ("type", "reason", "campaign_reason", "bounce_code", "disposition", "cause", "scope", "wait_hint", "rule_id", "normalized_text", "normalized_md5", "incident_id", "held_reason", "held_bounce_code")
     TYPE_FIELD_NUMBER: _ClassVar[int]
     REASON_FIELD_NUMBER: _ClassVar[int]
     CAMPAIGN_REASON_FIELD_NUMBER: _ClassVar[int]
@@ -174,6 +174,9 @@ class Qualification(_message.Message):
     RULE_ID_FIELD_NUMBER: _ClassVar[int]
     NORMALIZED_TEXT_FIELD_NUMBER: _ClassVar[int]
     NORMALIZED_MD5_FIELD_NUMBER: _ClassVar[int]
+    INCIDENT_ID_FIELD_NUMBER: _ClassVar[int]
+    HELD_REASON_FIELD_NUMBER: _ClassVar[int]
+    HELD_BOUNCE_CODE_FIELD_NUMBER: _ClassVar[int]
     type: FailureType
     reason: FailureReason
     campaign_reason: int
@@ -185,4 +188,7 @@ class Qualification(_message.Message):
     rule_id: str
     normalized_text: str
     normalized_md5: str
-    def __init__(self, type: _Optional[_Union[FailureType, str]] = ..., reason: _Optional[_Union[FailureReason, str]] = ..., campaign_reason: _Optional[int] = ..., bounce_code: _Optional[_Union[BounceCode, str]] = ..., disposition: _Optional[_Union[Disposition, str]] = ..., cause: _Optional[_Union[Cause, str]] = ..., scope: _Optional[_Union[Scope, str]] = ..., wait_hint: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., rule_id: _Optional[str] = ..., normalized_text: _Optional[str] = ..., normalized_md5: _Optional[str] = ...) -> None: ...
+    incident_id: str
+    held_reason: FailureReason
+    held_bounce_code: BounceCode
+    def __init__(self, type: _Optional[_Union[FailureType, str]] = ..., reason: _Optional[_Union[FailureReason, str]] = ..., campaign_reason: _Optional[int] = ..., bounce_code: _Optional[_Union[BounceCode, str]] = ..., disposition: _Optional[_Union[Disposition, str]] = ..., cause: _Optional[_Union[Cause, str]] = ..., scope: _Optional[_Union[Scope, str]] = ..., wait_hint: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., rule_id: _Optional[str] = ..., normalized_text: _Optional[str] = ..., normalized_md5: _Optional[str] = ..., incident_id: _Optional[str] = ..., held_reason: _Optional[_Union[FailureReason, str]] = ..., held_bounce_code: _Optional[_Union[BounceCode, str]] = ...) -> None: ...
