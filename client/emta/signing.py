@@ -24,17 +24,17 @@ def body_sha256(body: bytes) -> bytes:
         body = body.replace(b"  ", b" ")
     if b" \r\n" in body:
         body = body.replace(b" \r\n", b"\r\n")
-    digest = hashlib.sha256(memoryview(body)[: _end_of_text(body)])
-    if digest.digest() != _NOTHING:
+    end = _end_of_text(body)
+    digest = hashlib.sha256(memoryview(body)[:end])
+    if end:
         digest.update(b"\r\n")
     return digest.digest()
 
 
-_NOTHING = hashlib.sha256().digest()
-
-
 def _end_of_text(body: bytes) -> int:
     """Where the empty lines at the end of a body begin."""
+    if not body.endswith(b"\r\n\r\n"):
+        return len(body) - 2 if body.endswith(b"\r\n") else len(body)
     end = len(body.rstrip(b"\r\n"))
     rest = len(body) - end
     if body.count(b"\r\n", end) * 2 == rest:

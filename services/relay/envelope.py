@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 
 import idna
 
@@ -68,6 +69,7 @@ def parse_mailbox(text: str, field: str) -> Mailbox:
     return mailbox
 
 
+@lru_cache(maxsize=10_000)  # as many as a large mailing has; most messages go to a few of them
 def parse_domain(text: str, field: str) -> str:
     """Give a domain name in lower case as A-labels (RFC 5890). Raises Problem DOMAIN_INVALID."""
     domain = text.lower()

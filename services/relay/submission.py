@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from emta.problems import invalid, unimplemented
 from emta.relay.v1.message_pb2 import Acceptance, Message, Notice, ReturnPathMode
-from emta.signing import body_sha256, split
+from emta.signing import body_sha256
 from services.relay import envelope, validity
 from services.relay.message import Normalized, normalize
 
@@ -18,7 +18,7 @@ _DEFAULT_POOL = "default"
 _VERP = ReturnPathMode.RETURN_PATH_MODE_VERP
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True, eq=False)
 class Submission:
     """A message ready to be queued. `message` is without its content, its addresses canonical."""
 
@@ -81,7 +81,7 @@ def check(
         tenant=tenant,
         message=message,
         content=normalized.content,
-        body_sha256=body_sha256(split(normalized.content)[1]),
+        body_sha256=body_sha256(normalized.body),
         needs_8bitmime=normalized.needs_8bitmime,
         needs_smtputf8=normalized.needs_smtputf8
         or recipient.needs_smtputf8
