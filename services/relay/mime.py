@@ -67,8 +67,8 @@ def split(entity: bytes) -> tuple[bytes, bytes, bytes]:
 
     Joined they give `entity` again. Without an empty line all of it is the header block.
     """
-    header, end, body = entity.partition(b"\r\n\r\n")
-    if header and end and has_crlf_only(header) and not header.startswith(b"\r\n"):
+    header, empty_line, body = entity.partition(b"\r\n\r\n")
+    if header and empty_line and has_crlf_only(header) and not header.startswith(b"\r\n"):
         return header + b"\r\n", b"\r\n", body
     if first := _LINE_END.match(entity):
         return b"", first[0], entity[first.end() :]
