@@ -11,6 +11,12 @@ def split(content: bytes) -> tuple[bytes, bytes]:
     return header + b"\r\n", body
 
 
+def header_block(content: bytes) -> bytes:
+    """Give what `split` gives first, without a copy of the body."""
+    end = content.find(b"\r\n\r\n")
+    return content[: end + 2] if end >= 0 else content + b"\r\n"
+
+
 def body_sha256(body: bytes) -> bytes:
     """SHA-256 of a body in relaxed canonical form (RFC 6376 section 3.4.4), 32 octets.
 
@@ -22,8 +28,8 @@ def body_sha256(body: bytes) -> bytes:
     while b"  " in body:
         # Halves every run of spaces, so that the longest is gone after a few rounds.
         body = body.replace(b"  ", b" ")
-    if b" \r\n" in body:
-        body = body.replace(b" \r\n", b"\r\n")
+    # What replace does, but in one pass where it takes two.
+    body = b"\r\n".join(body.split(b" \r\n"))
     end = _end_of_text(body)
     digest = hashlib.sha256(memoryview(body)[:end])
     if end:

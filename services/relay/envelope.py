@@ -7,8 +7,8 @@ of an address takes its canonical form (lower case, A-labels); the local part st
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 
 import idna
 
@@ -28,8 +28,7 @@ _IDENTIFIER = re.compile(r"[!-~]{1,128}")
 _POOL = re.compile(r"[!-~]{1,64}")
 
 
-@dataclass(frozen=True)
-class Mailbox:
+class Mailbox(NamedTuple):
     """An address: local part as given, domain in lower case as A-labels."""
 
     local: str

@@ -9,7 +9,7 @@ is the session's business.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from emta.problems import invalid
 from emta.relay.v1.message_pb2 import ContentChange
@@ -19,8 +19,7 @@ from services.relay import header_block, mime
 MAX_CONTENT_OCTETS = 25 * 1024 * 1024
 
 
-@dataclass(frozen=True, slots=True)
-class Normalized:
+class Normalized(NamedTuple):
     """A message ready to be signed and sent.
 
     `body` is what follows the empty line in `content`. `needs_8bitmime`: it holds 8-bit octets (RFC 6152).

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from emta.problems import invalid, unimplemented
 from emta.relay.v1.message_pb2 import Acceptance, Message, Notice, ReturnPathMode
@@ -32,12 +32,12 @@ class Submission:
     deadline_ms: int
     due_ms: int
     acceptance: Acceptance
+    # Identity: tenant, delivery, message (contract decision 9); of one that lives again, the epoch.
+    id: str = field(init=False)
 
-    @property
-    def id(self) -> str:
-        """Identity: tenant, delivery, message (contract decision 9); of one that lives again, the epoch."""
+    def __post_init__(self) -> None:
         names = (self.tenant, self.message.delivery_id, self.message.message_id)
-        return "\0".join(names if self.epoch == 1 else (*names, str(self.epoch)))
+        self.id = "\0".join(names if self.epoch == 1 else (*names, str(self.epoch)))
 
     @property
     def epoch(self) -> int:
