@@ -63,6 +63,8 @@ Result = Delivered | Refused | Unknown
 
 def missing_extensions(transaction: Transaction, offered: Collection[str]) -> list[str]:
     """Name what the message needs beyond what the receiver offers (EHLO keywords in lower case)."""
+    if not (transaction.needs_8bitmime or transaction.needs_smtputf8):
+        return []
     needs = {"8BITMIME": transaction.needs_8bitmime, "SMTPUTF8": transaction.needs_smtputf8}
     return [name for name, needed in needs.items() if needed and name.lower() not in offered]
 
