@@ -7,7 +7,7 @@ import asyncio
 import sys
 from types import ModuleType
 
-from bench import accept, depth, dns, guard, hostile, inbound, qualify, run, workers
+from bench import accept, depth, dns, guard, hostile, inbound, qualify, restart, run, workers
 from bench.child import BenchError
 from emta.problems import Problem
 from services.chassis.embedded_store import StoreError
@@ -19,6 +19,7 @@ _COMMANDS: dict[str, ModuleType] = {
     "depth": depth,
     "workers": workers,
     "hostile": hostile,
+    "restart": restart,
     "dns": dns,
     "qualify": qualify,
     "guard": guard,

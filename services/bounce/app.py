@@ -8,8 +8,8 @@ from contextlib import asynccontextmanager
 from emta.bounce.v1.acceptance_service_pb2_grpc import add_AcceptanceServiceServicer_to_server
 from emta.bounce.v1.bounce_service_pb2_grpc import add_BounceServiceServicer_to_server
 from emta.bounce.v1.inbound_service_pb2_grpc import add_InboundServiceServicer_to_server
-from emta.bounce.v1.qualifications_service_pb2_grpc import add_QualificationsServiceServicer_to_server
 from emta.bounce.v1.incident_service_pb2_grpc import add_IncidentServiceServicer_to_server
+from emta.bounce.v1.qualifications_service_pb2_grpc import add_QualificationsServiceServicer_to_server
 from emta.bounce.v1.rules_service_pb2_grpc import add_RulesServiceServicer_to_server
 from emta.problems import failed_precondition
 from services.bounce.acceptance_service import AcceptanceService
@@ -18,15 +18,15 @@ from services.bounce.counting import Counting
 from services.bounce.feedback import connected
 from services.bounce.guard import Guard
 from services.bounce.inbound_service import InboundService
-from services.bounce.live_edits import LiveEdits
 from services.bounce.incident_service import IncidentService
+from services.bounce.live_edits import LiveEdits
 from services.bounce.live_rules import LiveRules
 from services.bounce.qualifications_service import QualificationsService
 from services.bounce.rules_service import RulesService
 from services.bounce.server import BounceService
 from services.bounce.settings import BounceSettings
-from services.bounce.store.rows import RowStore
 from services.bounce.store.guard import GuardStore
+from services.bounce.store.rows import RowStore
 from services.chassis.clock import Clock, clock_of
 from services.chassis.rpc import Server
 from services.chassis.store import open_store

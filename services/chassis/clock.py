@@ -50,7 +50,8 @@ class SystemClock:
     def now_ms(self) -> int:
         """Unix time, milliseconds."""
         now = int(self._origin_ms + time.monotonic() * 1000)
-        self._latest_ms = max(now, self._latest_ms)
+        if now > self._latest_ms:
+            self._latest_ms = now
         return self._latest_ms
 
     async def sleep_until(self, at_ms: int) -> None:

@@ -6,7 +6,7 @@ asynchronous bounce within seven days (E6) and for a correction (E13).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
@@ -41,8 +41,7 @@ class OutcomeError(Exception):
     """An outcome that can never be applied; the text says why."""
 
 
-@dataclass(frozen=True)
-class Step:
+class Step(NamedTuple):
     """What an outcome does: the row before (None: there was none) and after."""
 
     before: LogEntry | None

@@ -10,7 +10,7 @@ import asyncio
 import socket
 import ssl
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Self, cast
 
 from aiosmtplib.errors import SMTPResponseException
@@ -91,7 +91,7 @@ class Connection:
         except BaseException:
             sock.close()
             raise
-        connection = cls(protocol, wire, replace(place, local_ip=local), timeouts)
+        connection = cls(protocol, wire, place._replace(local_ip=local), timeouts)
         try:
             greeting = protocol.read_response(timeout=timeouts.greeting)
             await connection._answer(SmtpPhase.SMTP_PHASE_CONNECT, greeting)
@@ -141,7 +141,7 @@ class Connection:
         if secured is None:
             # RFC 3207 section 4: only a 220 begins TLS; it was another 2xx.
             raise self._lost(phase, FailureKind.FAILURE_KIND_PROTOCOL_ERROR, "agreed, but not with 220")
-        self.place = replace(self.place, tls_version=secured.version() or "")
+        self.place = self.place._replace(tls_version=secured.version() or "")
         self._secured = secured
 
     def remember_tls(self, context: ResumingContext) -> None:

@@ -13,7 +13,7 @@ from emta.feedback.v1.feedback_service_pb2 import RecordOutcomesItem
 from emta.feedback.v1.outcome_pb2 import FailureCause, HoldCause
 from emta.problems import Problem
 from emta.signer.v1.signer_service_pb2 import HeaderAndBodyHash, SignItem, SignResult
-from emta.signing import split
+from emta.signing import header_block
 from services.chassis.clock import Clock
 from services.chassis.logs import Log
 from services.chassis.telemetry import begin_span
@@ -338,9 +338,9 @@ class Deliverer:
 def _sign_item(attempt: Attempt) -> SignItem:
     claimed = attempt.claimed
     identity = claimed.message.dkim_identity
-    header_block, _ = split(claimed.content)
+    header = header_block(claimed.content)
     return SignItem(
-        header_and_body_hash=HeaderAndBodyHash(header_block=header_block, body_sha256=claimed.body_sha256),
+        header_and_body_hash=HeaderAndBodyHash(header_block=header, body_sha256=claimed.body_sha256),
         domain=identity.domain,
         selector=identity.selector,
         traceparent=attempt.traceparent,

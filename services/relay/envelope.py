@@ -7,7 +7,8 @@ of an address takes its canonical form (lower case, A-labels); the local part st
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from functools import lru_cache
+from typing import NamedTuple
 
 import idna
 
@@ -27,8 +28,7 @@ _IDENTIFIER = re.compile(r"[!-~]{1,128}")
 _POOL = re.compile(r"[!-~]{1,64}")
 
 
-@dataclass(frozen=True)
-class Mailbox:
+class Mailbox(NamedTuple):
     """An address: local part as given, domain in lower case as A-labels."""
 
     local: str
@@ -68,6 +68,7 @@ def parse_mailbox(text: str, field: str) -> Mailbox:
     return mailbox
 
 
+@lru_cache(maxsize=10_000)  # as many as a large mailing has; most messages go to a few of them
 def parse_domain(text: str, field: str) -> str:
     """Give a domain name in lower case as A-labels (RFC 5890). Raises Problem DOMAIN_INVALID."""
     domain = text.lower()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable, Collection
 from datetime import UTC, datetime
 from email.utils import format_datetime
@@ -27,7 +28,6 @@ _BCC = frozenset((b"bcc", b"resent-bcc"))
 _FIELD = rb"[!-9;-~]++:[\t -~\x80-\xff]*+\r\n(?:[ \t]++[!-~\x80-\xff][\t -~\x80-\xff]*+\r\n)*+"
 _BLOCK = re.compile(rb"(?:%b)*+" % _FIELD)
 _FIELDS = re.compile(_FIELD)
-_NAMES = re.compile(rb"^([!-9;-~]++):", re.MULTILINE)
 _MESSAGE_ID = b"\nmessage-id:"
 _VALUE = re.compile(rb"[^\r]*+(?:\r\n[ \t][^\r]*+)*+")
 
@@ -47,16 +47,17 @@ def mend(
     # NUL has a reason of its own, wherever it stands.
     if b"\0" in header:
         raise invalid("content", "CONTENT_HAS_NUL", "a header field holds a NUL")
-    if not _BLOCK.fullmatch(header):
+    fields = _FIELDS.findall(header)
+    if sum(map(len, fields)) != len(header):
         raise _malformed(header)
-    names = _NAMES.findall(header.lower())
+    names = [field.partition(b":")[0].lower() for field in fields]
     if not _BCC.isdisjoint(names):
-        header, names = _without(header, _BCC)
+        header, fields, names = _without(fields, names, _BCC)
         changes.add(ContentChange.CONTENT_CHANGE_BCC_REMOVED)
     if removed and not set(removed).isdisjoint(names):
-        header, names = _without(header, removed)
+        header, fields, names = _without(fields, names, removed)
         changes.add(ContentChange.CONTENT_CHANGE_INTERNAL_HEADER_REMOVED)
-    _check(header, names)
+    _check(fields, names)
     if b"date" not in names:
         date = format_datetime(datetime.fromtimestamp(now_ms / 1000, UTC))
         header += b"Date: %b\r\n" % date.encode()
@@ -75,24 +76,31 @@ def message_id(header: bytes) -> str:
     return b"".join(value[0].split()).decode(errors="replace") if value else ""
 
 
-def _without(header: bytes, removed: Collection[bytes]) -> tuple[bytes, list[bytes]]:
-    fields = [(field[: field.index(b":")].lower(), field) for field in _FIELDS.findall(header)]
-    kept = [(name, field) for name, field in fields if name not in removed]
-    return b"".join(field for _, field in kept), [name for name, _ in kept]
+def _without(
+    fields: list[bytes], names: list[bytes], removed: Collection[bytes]
+) -> tuple[bytes, list[bytes], list[bytes]]:
+    """Give the header without some fields, its fields, and their names."""
+    kept = [field for field, name in zip(fields, names, strict=True) if name not in removed]
+    return b"".join(kept), kept, [name for name in names if name not in removed]
 
 
-def _check(header: bytes, names: list[bytes]) -> None:
+def _check(fields: list[bytes], names: list[bytes]) -> None:
     if b"from" not in names:
         raise invalid("content", "HEADER_MISSING", "there is no From", header="From")
-    once = [name for name in names if name in _ONCE]
-    if len(set(once)) != len(once):
-        name = next(name for name in once if once.count(name) > 1).decode()
-        raise invalid("content", "HEADER_REPEATED", f"{name} stands more than once", header=name)
-    if names.count(b"received") > MAX_RECEIVED:
-        raise invalid("content", "ROUTING_LOOP", f"more than {MAX_RECEIVED} Received fields")
-    sender = _FIELDS.findall(header)[names.index(b"from")]
-    if b"@" not in sender:
+    if len(set(names)) != len(names):
+        _check_repeated(names)
+    if b"@" not in fields[names.index(b"from")]:
         raise invalid("content", "HEADER_MALFORMED", "From holds no address", header="From")
+
+
+def _check_repeated(names: list[bytes]) -> None:
+    counts = Counter(names)
+    for name, count in counts.items():
+        if count > 1 and name in _ONCE:
+            shown = name.decode()
+            raise invalid("content", "HEADER_REPEATED", f"{shown} stands more than once", header=shown)
+    if counts[b"received"] > MAX_RECEIVED:
+        raise invalid("content", "ROUTING_LOOP", f"more than {MAX_RECEIVED} Received fields")
 
 
 def _malformed(header: bytes) -> Problem:

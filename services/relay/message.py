@@ -9,7 +9,7 @@ is the session's business.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from emta.problems import invalid
 from emta.relay.v1.message_pb2 import ContentChange
@@ -19,15 +19,15 @@ from services.relay import header_block, mime
 MAX_CONTENT_OCTETS = 25 * 1024 * 1024
 
 
-@dataclass(frozen=True, slots=True)
-class Normalized:
+class Normalized(NamedTuple):
     """A message ready to be signed and sent.
 
-    `needs_8bitmime`: it holds 8-bit octets (RFC 6152). `needs_smtputf8`: header fields hold some
-    (RFC 6531). A receiver without the extension cannot take it.
+    `body` is what follows the empty line in `content`. `needs_8bitmime`: it holds 8-bit octets (RFC 6152).
+    `needs_smtputf8`: header fields hold some (RFC 6531). A receiver without the extension cannot take it.
     """
 
     content: bytes
+    body: bytes
     changes: tuple[ContentChange, ...]
     needs_8bitmime: bool
     needs_smtputf8: bool
@@ -73,6 +73,7 @@ def normalize(
         changes.add(ContentChange.CONTENT_CHANGE_LINE_ENDS)
     return Normalized(
         content=b"%b\r\n%b" % (header, body) if changes else content,
+        body=body,
         changes=tuple(sorted(changes)),
         needs_8bitmime=not (header.isascii() and body.isascii()),
         needs_smtputf8=utf8_header,

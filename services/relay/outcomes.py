@@ -19,11 +19,9 @@ from emta.feedback.v1.outcome_pb2 import (
     FailureCause,
     Hold,
     HoldCause,
-    Outcome,
-    Sent,
-    TakenIntoAccount,
     UnknownResult,
 )
+from emta.relay.v1.message_pb2 import Message
 from services.relay.session import Delivered, Unknown
 from services.relay.store.record import Claimed
 from services.relay.submission import Submission
@@ -63,39 +61,32 @@ _NEVER_QUALIFIED = Qualification(
 def taken_into_account(submission: Submission, traceparent: str) -> RecordOutcomesItem:
     """E1, the first outcome of every message."""
     message = submission.message
-    told = TakenIntoAccount(
-        deadline_time=submission.acceptance.deadline_time,
-        size_bytes=len(submission.content),
-        metadata=message.metadata,
-        header_message_id=submission.header_message_id,
-        signed_return_path=submission.signed_return_path,
-    )
-    outcome = Outcome(
-        tenant=submission.tenant,
-        delivery_id=message.delivery_id,
-        message_id=message.message_id,
-        sequence=1,
-        event_time=submission.acceptance.accept_time,
-        recipient=message.rcpt_to,
-        seed=message.seed,
-        traceparent=traceparent,
-        epoch=message.epoch,
-        taken_into_account=told,
-    )
-    return _item(outcome)
+    item = _of(submission.tenant, message, 1, traceparent)
+    outcome = item.outcome
+    outcome.event_time.CopyFrom(submission.acceptance.accept_time)
+    told = outcome.taken_into_account
+    told.deadline_time.CopyFrom(submission.acceptance.deadline_time)
+    told.size_bytes = len(submission.content)
+    told.header_message_id = submission.header_message_id
+    told.signed_return_path = submission.signed_return_path
+    if message.metadata:
+        told.metadata.MergeFrom(message.metadata)
+    return item
 
 
 def sent(
     claimed: Claimed, now_ms: int, traceparent: str, result: Delivered | None, size: int
 ) -> RecordOutcomesItem:
     """E0, E4; without a result: presumed (decision 7)."""
-    told = Sent(presumed=result is None, size_bytes=size)
+    item = _next(claimed, now_ms, traceparent)
+    told = item.outcome.sent
+    told.presumed, told.size_bytes = result is None, size
     if result is not None:
         told.reply_text = result.reply_text
         told.mx_host, told.remote_ip = result.mx_host, result.remote_ip
         told.local_ip, told.tls_version = result.local_ip, result.tls_version
     told.queue_time.FromMilliseconds(now_ms - claimed.accepted_ms)
-    return _next(claimed, now_ms, traceparent, sent=told)
+    return item
 
 
 def deferral(claimed: Claimed, now_ms: int, traceparent: str, next_ms: int) -> RecordOutcomesItem:
@@ -157,22 +148,25 @@ def _next(
 ) -> RecordOutcomesItem:
     """Make the next outcome of a message; `attempts`: those that had failed before this one."""
     claimed.sequence += 1
-    outcome = Outcome(
-        tenant=claimed.tenant,
-        delivery_id=claimed.message.delivery_id,
-        message_id=claimed.message.message_id,
-        sequence=claimed.sequence,
-        recipient=claimed.message.rcpt_to,
-        seed=claimed.message.seed,
-        retry_count=claimed.failed_attempts if attempts is None else attempts,
-        traceparent=traceparent,
-        epoch=claimed.message.epoch,
-        **event,
-    )
+    item = _of(claimed.tenant, claimed.message, claimed.sequence, traceparent)
+    outcome = item.outcome
+    outcome.retry_count = claimed.failed_attempts if attempts is None else attempts
     outcome.event_time.FromMilliseconds(now_ms)
-    return _item(outcome)
+    for name, told in event.items():
+        getattr(outcome, name).CopyFrom(told)
+    return item
 
 
-def _item(outcome: Outcome) -> RecordOutcomesItem:
-    key = f"{outcome.tenant}/{outcome.epoch}.{outcome.sequence}/{outcome.delivery_id}/{outcome.message_id}"
-    return RecordOutcomesItem(producer_key=key[:256], outcome=outcome)
+def _of(tenant: str, message: Message, sequence: int, traceparent: str) -> RecordOutcomesItem:
+    """Begin an outcome of a message, where it will stay: to put it there later would copy all of it."""
+    key = f"{tenant}/{message.epoch}.{sequence}/{message.delivery_id}/{message.message_id}"
+    item = RecordOutcomesItem(producer_key=key[:256])
+    outcome = item.outcome
+    outcome.tenant = tenant
+    outcome.delivery_id, outcome.message_id = message.delivery_id, message.message_id
+    outcome.sequence = sequence
+    outcome.recipient = message.rcpt_to
+    outcome.seed = message.seed
+    outcome.traceparent = traceparent
+    outcome.epoch = message.epoch
+    return item

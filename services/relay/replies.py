@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from emta.bounce.v1.smtp_reply_pb2 import FailureKind, SmtpPhase, SmtpReply
 
@@ -24,8 +24,7 @@ class AttemptFailed(Exception):
         self.reply = reply
 
 
-@dataclass(frozen=True)
-class Place:
+class Place(NamedTuple):
     """Where an attempt is: the fields of SmtpReply that do not depend on what went wrong."""
 
     recipient_domain: str

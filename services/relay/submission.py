@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
+from emta import signing
 from emta.problems import failed_precondition, invalid, unimplemented
 from emta.relay.v1.message_pb2 import Acceptance, Message, Notice, ReturnPathMode
 from emta.return_path import MessageName, ReturnPaths
-from emta.signing import body_sha256, split
 from services.relay import envelope, header_block, validity
 from services.relay.message import Normalized, normalize
 
@@ -20,7 +20,7 @@ _DEFAULT_POOL = "default"
 _VERP = ReturnPathMode.RETURN_PATH_MODE_VERP
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True, eq=False)
 class Submission:
     """A message ready to be queued.
 
@@ -38,12 +38,12 @@ class Submission:
     due_ms: int
     acceptance: Acceptance
     header_message_id: str  # its Message-ID field (RFC 5322), with angle brackets
+    # Identity: tenant, delivery, message (contract decision 9); of one that lives again, the epoch.
+    id: str = field(init=False)
 
-    @property
-    def id(self) -> str:
-        """Identity: tenant, delivery, message (contract decision 9); of one that lives again, the epoch."""
+    def __post_init__(self) -> None:
         names = (self.tenant, self.message.delivery_id, self.message.message_id)
-        return "\0".join(names if self.epoch == 1 else (*names, str(self.epoch)))
+        self.id = "\0".join(names if self.epoch == 1 else (*names, str(self.epoch)))
 
     @property
     def epoch(self) -> int:
@@ -91,12 +91,11 @@ def check(
     message.rcpt_to = recipient.address
     if sender is not None:
         message.mail_from = sender.address
-    header, body = split(normalized.content)
     return Submission(
         tenant=tenant,
         message=message,
         content=normalized.content,
-        body_sha256=body_sha256(body),
+        body_sha256=signing.body_sha256(normalized.body),
         needs_8bitmime=normalized.needs_8bitmime,
         needs_smtputf8=normalized.needs_smtputf8
         or recipient.needs_smtputf8
@@ -105,7 +104,7 @@ def check(
         deadline_ms=limits.deadline_ms,
         due_ms=max(now_ms, not_before_ms or 0),
         acceptance=acceptance,
-        header_message_id=header_block.message_id(header),
+        header_message_id=header_block.message_id(signing.header_block(normalized.content)),
     )
 
 

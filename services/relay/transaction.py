@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from emta.bounce.v1.smtp_reply_pb2 import SmtpReply
 
@@ -14,8 +15,7 @@ _DOT_FIRST = re.compile(rb"\n\.")
 _CONTROL = re.compile(rb"[\x00-\x1f\x7f]")
 
 
-@dataclass(frozen=True)
-class Transaction:
+class Transaction(NamedTuple):
     """What to send.
 
     `mail_from` ("" is the null sender) and `rcpt_to` are addresses without brackets. `signature` (the
@@ -31,8 +31,7 @@ class Transaction:
     needs_smtputf8: bool
 
 
-@dataclass(frozen=True)
-class Delivered:
+class Delivered(NamedTuple):
     """The receiver took responsibility: a 2xx after the final dot (RFC 5321 section 4.2.5).
 
     `reply_text` is its reply with the codes, in the form of SmtpReply.text.
@@ -64,6 +63,8 @@ Result = Delivered | Refused | Unknown
 
 def missing_extensions(transaction: Transaction, offered: Collection[str]) -> list[str]:
     """Name what the message needs beyond what the receiver offers (EHLO keywords in lower case)."""
+    if not (transaction.needs_8bitmime or transaction.needs_smtputf8):
+        return []
     needs = {"8BITMIME": transaction.needs_8bitmime, "SMTPUTF8": transaction.needs_smtputf8}
     return [name for name, needed in needs.items() if needed and name.lower() not in offered]
 

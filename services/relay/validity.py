@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from emta.problems import invalid
 
@@ -10,8 +10,7 @@ from emta.problems import invalid
 CAP_MS = 302_400_000
 
 
-@dataclass(frozen=True)
-class Validity:
+class Validity(NamedTuple):
     """When a message's validity ends (Unix ms), and whether what was asked for was cut to the cap."""
 
     deadline_ms: int

@@ -22,7 +22,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from redis.asyncio import Redis
 
@@ -65,8 +65,7 @@ class Row:
     entry: LogEntry | None
 
 
-@dataclass(frozen=True)
-class Change:
+class Change(NamedTuple):
     """A decided outcome, ready to commit."""
 
     expected: str

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 from collections import OrderedDict
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import zstandard
 
@@ -27,8 +28,7 @@ class BodyError(Exception):
     """A content that cannot be read back: damaged, or its dictionary is gone."""
 
 
-@dataclass(frozen=True)
-class Packed:
+class Packed(NamedTuple):
     """A compressed content and the name of its dictionary (16 octets, or none)."""
 
     blob: bytes

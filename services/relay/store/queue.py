@@ -31,7 +31,7 @@ import zlib
 from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import grpc
 from redis.asyncio import Redis
@@ -69,8 +69,7 @@ _acknowledge = Script("services.relay.store", "acknowledge")
 _announce = Script("services.relay.store", "announce")
 
 
-@dataclass(frozen=True, slots=True)
-class Accepting:
+class Accepting(NamedTuple):
     """A checked message on its way into the queue, with its first outcome."""
 
     submission: Submission
@@ -78,8 +77,7 @@ class Accepting:
     outcome: RecordOutcomesItem
 
 
-@dataclass(frozen=True, slots=True)
-class Settlement:
+class Settlement(NamedTuple):
     """How a lease ends. `due_ms` None: the message is finished."""
 
     claimed: Claimed

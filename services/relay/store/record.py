@@ -6,7 +6,7 @@ One packed value costs a third of the memory that the same fields cost in a hash
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from google.protobuf.message import DecodeError
 
@@ -56,11 +56,10 @@ class Claimed:
     qualification: Qualification | None = None  # None with a reply: it is not qualified yet
     hold: HoldCause = HoldCause.HOLD_CAUSE_UNSPECIFIED
     peer_crashes: int = 0  # how often a service of ours died of it, asked about it alone
+    domain: str = field(init=False)  # of the recipient: A-labels, lower case
 
-    @property
-    def domain(self) -> str:
-        """Domain of the recipient: A-labels, lower case."""
-        return self.message.rcpt_to.rpartition("@")[2]
+    def __post_init__(self) -> None:
+        self.domain = self.message.rcpt_to.rpartition("@")[2]
 
 
 def pack(submission: Submission, traceparent: str, packed: Packed) -> bytes:

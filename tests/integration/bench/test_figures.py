@@ -89,6 +89,15 @@ async def test_acceptance_is_measured_while_nothing_leaves(tmp_path: Path) -> No
     assert figures(tmp_path, "accept")["accepted_per_second"] > 0
 
 
+async def test_a_killed_store_comes_back_with_its_queue_and_delivery_goes_on(tmp_path: Path) -> None:
+    code, said = await bench(tmp_path, "restart", "--depth", str(_MESSAGES))
+
+    assert code == 0, said
+    found = figures(tmp_path, "restart")
+    assert found["queued"] == _MESSAGES
+    assert 0 < found["answers_after_s"] < found["delivers_after_s"]
+
+
 @pytest.mark.parametrize("arguments", [("run", "--runs", "0"), ("run", "--profile", "moon"), ()])
 async def test_bad_input_is_told_and_nothing_is_measured(
     tmp_path: Path, arguments: tuple[str, ...]
