@@ -205,12 +205,13 @@ async def closed_by(channel: grpc.aio.Channel, incident_id: str, verdict: Incide
 
 
 async def test_an_outage_that_an_operator_ended_too_early_opens_a_new_incident(
-    relay: Relay, channel: grpc.aio.Channel
+    relay: Relay, channel: grpc.aio.Channel, clock: ManualClock
 ) -> None:
     await outage(relay)
     (first,) = await relay.incidents()
 
     await closed_by(channel, first.incident_id, IncidentEnd.INCIDENT_END_OUTAGE)
+    clock.advance(1)
     await relay.refused(people(100)[50:])
 
     second, ended = await relay.incidents()
