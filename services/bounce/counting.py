@@ -9,7 +9,6 @@ was lost is sent again under its number, and counted once.
 
 from __future__ import annotations
 
-import asyncio
 import secrets
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
@@ -20,6 +19,7 @@ from emta.bounce.v1.smtp_reply_pb2 import SmtpReply
 from services.bounce.qualify import Answer
 from services.bounce.store.rows import RowStore
 from services.bounce.tally import Count, Tally
+from services.chassis.background import beside
 from services.chassis.clock import Clock
 from services.chassis.logs import Log
 
@@ -73,21 +73,17 @@ class Counting:
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Flush about once a second until the block ends, and then what is left."""
-        task = asyncio.create_task(self._keep_flushing())
         try:
-            yield
+            async with beside(self._keep_flushing, _log):
+                yield
         finally:
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
             while await self._try_flush() and self._tally:
                 pass
             if lost := _occurrences(self._batch) + self._tally.occurrences + self._tally.dropped:
                 _log.warning("replies_not_counted", replies=lost)
 
     async def _keep_flushing(self) -> None:
-        task = asyncio.current_task()
-        # Python 3.11's wait_for, in the store client, can swallow a cancellation: so it is asked for, too.
-        while task is None or not task.cancelling():
+        while True:
             await self._clock.sleep_until(self._clock.now_ms() + _FLUSH_MS)
             await self._try_flush()
 

@@ -36,6 +36,7 @@ from services.bounce.store.guard import (
     SiteState,
     known_addresses,
 )
+from services.chassis.background import beside
 from services.chassis.clock import Clock
 from services.chassis.logs import Log
 
@@ -123,12 +124,8 @@ class Guard:
     @asynccontextmanager
     async def watching(self) -> AsyncIterator[None]:
         """Extend and close incidents when their time has come, until the block ends."""
-        task = asyncio.create_task(self._watch())
-        try:
+        async with beside(self._watch, _log):
             yield
-        finally:
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
 
     async def _watch(self) -> None:
         while self._on:
@@ -136,9 +133,6 @@ class Guard:
                 await self._look()
             except RedisError as error:
                 _log.warning("guard_away", error=type(error).__name__)
-            except Exception as error:
-                # A defect of ours may cost a look, but not all that come after it.
-                _log.error("work_failed", work="guard", error=repr(error))
             await self._clock.sleep_until(self._clock.now_ms() + _LOOK_MS)
 
     async def _look(self) -> None:

@@ -10,6 +10,7 @@ from redis.exceptions import RedisError
 
 from services.bounce.live_rules import LiveRules
 from services.bounce.store.rows import RowStore
+from services.chassis.background import beside
 from services.chassis.clock import Clock
 from services.chassis.logs import Log
 
@@ -44,18 +45,12 @@ class LiveEdits:
     async def following(self, clock: Clock) -> AsyncIterator[None]:
         """Look now, and again and again until the block ends. Raises RedisError at the first look."""
         await self.look()
-        task = asyncio.create_task(self._follow(clock))
-        try:
+        async with beside(lambda: self._follow(clock), _log):
             yield
-        finally:
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
 
     async def _follow(self, clock: Clock) -> None:
         away = False
-        task = asyncio.current_task()
-        # Python 3.11's wait_for, in the store client, can swallow a cancellation: so it is asked for, too.
-        while task is None or not task.cancelling():
+        while True:
             await clock.sleep_until(clock.now_ms() + _LOOK_MS)
             try:
                 await self.look()

@@ -10,6 +10,7 @@ from pathlib import Path
 from services.bounce import check, edit
 from services.bounce.catalogue import Catalogue, RuleError, load
 from services.bounce.qualify import Qualifier
+from services.chassis.background import beside
 from services.chassis.clock import Clock
 from services.chassis.logs import Log
 
@@ -64,12 +65,8 @@ class LiveRules:
     @asynccontextmanager
     async def following(self, clock: Clock) -> AsyncIterator[None]:
         """Reload whenever the overrides' files change, until the block ends."""
-        task = asyncio.create_task(self._follow(clock))
-        try:
+        async with beside(lambda: self._follow(clock), _log):
             yield
-        finally:
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
 
     async def _follow(self, clock: Clock) -> None:
         while self._overrides is not None:

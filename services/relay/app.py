@@ -11,14 +11,15 @@ from contextlib import asynccontextmanager
 
 from emta.relay.v1.relay_service_pb2_grpc import add_RelayServiceServicer_to_server
 from emta.relay.v1.site_service_pb2_grpc import add_SiteServiceServicer_to_server
+from services.chassis.background import lasting
 from services.chassis.clock import Clock, clock_of
 from services.chassis.headroom import Headroom, Marks
+from services.chassis.logs import Log
 from services.chassis.rpc import Server
 from services.chassis.store import answers, open_store
 from services.relay.acceptances import Acceptances
 from services.relay.deliver import Deliverer
 from services.relay.dispatcher import Dispatcher
-from services.relay.lasting import lasting
 from services.relay.limits import Limits
 from services.relay.mx import MxResolver
 from services.relay.mx_rules import MxRules
@@ -33,6 +34,8 @@ from services.relay.site_service import SiteService
 from services.relay.store.limits import LimitStore
 from services.relay.store.queue import Queue
 from services.relay.store.recipient_secret import recipient_secret
+
+_log = Log("relay")
 
 
 @asynccontextmanager
@@ -108,7 +111,7 @@ async def running(settings: RelaySettings, clock: Clock | None = None) -> AsyncI
         server.add(add_SiteServiceServicer_to_server, sites, "emta.relay.v1.SiteService")
         async with server:
             working = [
-                asyncio.create_task(lasting(work))
+                asyncio.create_task(lasting(work, _log))
                 for work in (
                     dispatcher.run,
                     reporter.run,

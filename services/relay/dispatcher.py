@@ -6,11 +6,11 @@ import asyncio
 
 from redis.exceptions import RedisError
 
+from services.chassis.background import lasting
 from services.chassis.clock import Clock
 from services.chassis.headroom import Headroom
 from services.chassis.logs import Log
 from services.relay.deliver import Deliverer
-from services.relay.lasting import lasting
 from services.relay.shards import Shards
 from services.relay.store.queue import Appetite, Queue
 
@@ -63,7 +63,7 @@ class Dispatcher:
 
     async def run(self) -> None:
         """Dispatch until cancelled."""
-        keeping = asyncio.create_task(lasting(self._keep_leases))
+        keeping = asyncio.create_task(lasting(self._keep_leases, _log))
         try:
             while True:
                 self._wake.clear()
@@ -81,7 +81,7 @@ class Dispatcher:
     async def drain(self, seconds: float) -> None:
         """Let what is in flight come to its end; what is still there after `seconds` is left behind."""
         self._deliverer.stop()
-        keeping = asyncio.create_task(lasting(self._keep_leases))
+        keeping = asyncio.create_task(lasting(self._keep_leases, _log))
         try:
             async with asyncio.timeout(seconds):
                 while self._deliverer.in_flight:
