@@ -18,9 +18,8 @@ from services.bounce import terms
 Edits = Mapping[str, QualificationEdit]  # by MD5: what decides in place of the rules
 NONE: Edits = {}
 
-_FINAL, _RETRY = Disposition.DISPOSITION_FINAL, Disposition.DISPOSITION_RETRY
-_HARD, _SOFT = FailureType.FAILURE_TYPE_HARD, FailureType.FAILURE_TYPE_SOFT
-_IGNORED = FailureType.FAILURE_TYPE_IGNORED
+_FINAL = Disposition.DISPOSITION_FINAL
+_HARD, _IGNORED = FailureType.FAILURE_TYPE_HARD, FailureType.FAILURE_TYPE_IGNORED
 _NOT_DEFINED = FailureReason.FAILURE_REASON_NOT_DEFINED
 _ERROR_IGNORED = FailureReason.FAILURE_REASON_ERROR_IGNORED
 
@@ -56,11 +55,10 @@ def in_force(md5: str, edit: QualificationEdit | None, by_rules: Qualification, 
     """
     if edit is None:
         return by_rules
-    permanent = str(code).startswith("5")
+    permanent = terms.is_permanent(code)
     meaning = Qualification()
     meaning.CopyFrom(by_rules)
-    # A temporary refusal condemns no address, whatever is said of it (contract decision 2).
-    meaning.type = _SOFT if edit.type == _HARD and not permanent else edit.type
+    meaning.type = terms.type_under(edit.type, permanent)
     meaning.reason = edit.reason or by_rules.reason
     if meaning.type == _IGNORED and meaning.reason == _NOT_DEFINED:
         meaning.reason = _ERROR_IGNORED
@@ -85,7 +83,7 @@ def _disposition(
         return _FINAL
     if meaning.bounce_code == by_rules.bounce_code:
         return by_rules.disposition
-    return terms.MEANINGS[meaning.bounce_code].disposition or (_FINAL if permanent else _RETRY)
+    return terms.disposition_of(meaning.bounce_code, permanent)
 
 
 def version(rules_version: str, edits: Edits) -> str:

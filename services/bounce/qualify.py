@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from emta.bounce.v1.bounce_service_pb2 import QualifyRepliesResponse, QualifyRepliesResult
-from emta.bounce.v1.qualification_pb2 import Disposition, FailureType, Qualification
+from emta.bounce.v1.qualification_pb2 import Disposition, Qualification
 from emta.bounce.v1.smtp_reply_pb2 import SmtpReply
 from services.bounce import edit, normalize, terms
 from services.bounce.catalogue import Catalogue
@@ -23,8 +23,7 @@ _LONGEST_REMEMBERED = 512
 # What the contract lets a reply have (smtp_reply.proto), and what a row is worth keeping of.
 _LONGEST_ROW = 1_024
 
-_FINAL, _RETRY = Disposition.DISPOSITION_FINAL, Disposition.DISPOSITION_RETRY
-_HARD, _SOFT = FailureType.FAILURE_TYPE_HARD, FailureType.FAILURE_TYPE_SOFT
+_FINAL = Disposition.DISPOSITION_FINAL
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,20 +107,16 @@ def encoded(meaning: Qualification) -> bytes:
 
 
 def _meaning(rule: Rule, frame: Frame) -> Qualification:
-    permanent = str(frame.code).startswith("5")
+    permanent = terms.is_permanent(frame.code)
     default = terms.MEANINGS[rule.bounce_code]
-    failure_type = rule.type or default.type
-    if failure_type == _HARD and not permanent:
-        # A temporary refusal condemns no address, whatever its words (contract decision 2).
-        failure_type = _SOFT
     reason = rule.reason or default.reason
     code = (terms.CODE_OF_PERMANENT if permanent else terms.CODE_OF_TEMPORARY).get(rule.bounce_code)
     meaning = Qualification(
-        type=failure_type,
+        type=terms.type_under(rule.type or default.type, permanent),
         reason=reason,
         campaign_reason=terms.CAMPAIGN_REASON[reason],
         bounce_code=code or rule.bounce_code,
-        disposition=_disposition(rule, default, permanent),
+        disposition=rule.disposition or terms.disposition_of(rule.bounce_code, permanent),
         cause=rule.cause,
         scope=rule.scope,
         rule_id=rule.id,
@@ -129,10 +124,3 @@ def _meaning(rule: Rule, frame: Frame) -> Qualification:
     if meaning.disposition != _FINAL and rule.wait_seconds is not None:
         meaning.wait_hint.FromSeconds(rule.wait_seconds)
     return meaning
-
-
-def _disposition(rule: Rule, default: terms.Meaning, permanent: bool) -> Disposition:
-    chosen = rule.disposition or default.disposition
-    if chosen is not None:
-        return chosen
-    return _FINAL if permanent else _RETRY

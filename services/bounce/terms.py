@@ -65,3 +65,18 @@ MEANINGS: dict[BounceCode, Meaning] = {
 # transient failure with a permanent code is none that a slower pace would have got through.
 CODE_OF_TEMPORARY = {BounceCode.BOUNCE_CODE_GENERIC: BounceCode.BOUNCE_CODE_SOFT_BOUNCE}
 CODE_OF_PERMANENT = {BounceCode.BOUNCE_CODE_TRANSIENT_FAILURE: BounceCode.BOUNCE_CODE_SOFT_BOUNCE}
+
+
+def is_permanent(code: int) -> bool:
+    """Whether a reply code, or the class alone (5), is a refusal for good."""
+    return str(code).startswith("5")
+
+
+def type_under(kind: FailureType, permanent: bool) -> FailureType:
+    """Give a type as a reply may have it: a temporary one condemns no address (contract decision 2)."""
+    return _SOFT if kind == _HARD and not permanent else kind
+
+
+def disposition_of(code: BounceCode, permanent: bool) -> Disposition:
+    """Give what becomes of the message where only its bounce code says so."""
+    return MEANINGS[code].disposition or (Disposition.DISPOSITION_FINAL if permanent else _RETRY)
