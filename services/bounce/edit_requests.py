@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 import re
 
 from emta.bounce.v1.qualification_pb2 import Disposition, FailureReason, FailureType
@@ -15,12 +13,13 @@ from emta.bounce.v1.qualifications_service_pb2 import (
 )
 from emta.problems import invalid
 from services.bounce import terms
+from services.chassis.audit import MAX_ACTOR, MAX_COMMENT
+from services.chassis.paging import page_size
 
 _MD5 = re.compile(r"[0-9a-f]{32}")
-_TOKEN = re.compile(r"1:(\d{1,9})")
 _MOST_ROWS = 1_000
-_MAX_ACTOR, _MAX_COMMENT, _MAX_FILTER = 256, 1_000, 256
-_DEFAULT_PAGE, _MAX_PAGE = 100, 500
+_MAX_FILTER = 256
+_MAX_PAGE = 500
 
 _ANY = QualificationStatus.QUALIFICATION_STATUS_UNSPECIFIED
 _TO_QUALIFY = QualificationStatus.QUALIFICATION_STATUS_TO_QUALIFY
@@ -60,10 +59,10 @@ def check_set(request: SetQualificationRequest) -> None:
         raise invalid("edit", "STATUS_INVALID", "edit goes with status Keep or Ignore only")
     if has_edit:
         _edit(request.edit, ignored=request.status == _IGNORE)
-    if not 1 <= len(request.actor.strip()) <= _MAX_ACTOR or len(request.actor) > _MAX_ACTOR:
-        raise invalid("actor", "ACTOR_INVALID", f"actor must be 1 to {_MAX_ACTOR} characters")
-    if len(request.comment) > _MAX_COMMENT:
-        raise invalid("comment", "COMMENT_INVALID", f"comment must be at most {_MAX_COMMENT:,} characters")
+    if not 1 <= len(request.actor.strip()) <= MAX_ACTOR or len(request.actor) > MAX_ACTOR:
+        raise invalid("actor", "ACTOR_INVALID", f"actor must be 1 to {MAX_ACTOR} characters")
+    if len(request.comment) > MAX_COMMENT:
+        raise invalid("comment", "COMMENT_INVALID", f"comment must be at most {MAX_COMMENT:,} characters")
 
 
 def _edit(edit: QualificationEdit, *, ignored: bool) -> None:
@@ -99,30 +98,9 @@ def check_list(request: ListQualificationsRequest) -> int:
     for field, text in (("text", request.text), ("site", request.site)):
         if len(text) > _MAX_FILTER:
             raise invalid(field, "FILTER_INVALID", f"{field} must be at most {_MAX_FILTER} characters")
-    if request.page_size > _MAX_PAGE:
-        raise invalid("page_size", "PAGE_SIZE_INVALID", f"page_size must be at most {_MAX_PAGE}")
-    return request.page_size or _DEFAULT_PAGE
+    return page_size(request.page_size, _MAX_PAGE)
 
 
 def _status(status: QualificationStatus) -> None:
     if status not in QualificationStatus.values():
         raise invalid("status", "STATUS_INVALID", "status is none of a row's")
-
-
-def encode_place(rows: int) -> str:
-    """Make a page token of how many rows came before."""
-    return base64.urlsafe_b64encode(f"1:{rows}".encode()).decode().rstrip("=")
-
-
-def decode_place(token: str) -> int:
-    """Read a page token; empty: the beginning."""
-    if not token:
-        return 0
-    try:
-        text = base64.urlsafe_b64decode(token + "=" * (-len(token) % 4)).decode()
-    except (binascii.Error, ValueError):
-        text = ""
-    found = _TOKEN.fullmatch(text)
-    if found is None:
-        raise invalid("page_token", "PAGE_TOKEN_INVALID", "page_token is not one that was given out")
-    return int(found[1])

@@ -20,11 +20,12 @@ from emta.bounce.v1.incident_service_pb2 import (
 from emta.problems import failed_precondition, invalid, not_found
 from services.bounce.guard import Guard
 from services.bounce.store.guard import GuardStore
+from services.chassis.audit import check_signature
 from services.chassis.clock import Clock
+from services.chassis.paging import decode_position, encode_position, page_size
 from services.chassis.store import store_problems
 
-_DEFAULT_PAGE, _MAX_PAGE = 100, 1_000
-_MAX_ACTOR, _MAX_COMMENT = 256, 1_000
+_MAX_PAGE = 1_000
 _VERDICTS = (IncidentEnd.INCIDENT_END_REAL, IncidentEnd.INCIDENT_END_OUTAGE)
 
 _Context = grpc.aio.ServicerContext[Any, Any]
@@ -42,10 +43,8 @@ class IncidentService(incident_service_pb2_grpc.IncidentServiceServicer):
         self, request: ListIncidentsRequest, context: _Context
     ) -> ListIncidentsResponse:
         """List a page."""
-        if not 0 <= request.page_size <= _MAX_PAGE:
-            raise invalid("page_size", "PAGE_SIZE_INVALID", f"page_size is 0 to {_MAX_PAGE}")
-        size = request.page_size or _DEFAULT_PAGE
-        skip = _position(request.page_token)
+        size = page_size(request.page_size, _MAX_PAGE)
+        skip = decode_position(request.page_token, most_digits=6)
         with store_problems():
             if request.only_open:
                 names = (await self._store.open_ids())[skip : skip + size]
@@ -54,7 +53,7 @@ class IncidentService(incident_service_pb2_grpc.IncidentServiceServicer):
             found = await self._store.incidents(names, self._clock.now_ms())
         return ListIncidentsResponse(
             incidents=[incident for incident, _ in found],
-            next_page_token=str(skip + size) if len(names) == size else "",
+            next_page_token=encode_position(skip + size) if len(names) == size else "",
         )
 
     async def GetIncident(self, request: GetIncidentRequest, context: _Context) -> GetIncidentResponse:
@@ -67,14 +66,7 @@ class IncidentService(incident_service_pb2_grpc.IncidentServiceServicer):
         """Close one by an operator's verdict."""
         if request.verdict not in _VERDICTS:
             raise invalid("verdict", "VERDICT_INVALID", "verdict is REAL or OUTAGE")
-        for field, text, longest in (
-            ("actor", request.actor, _MAX_ACTOR),
-            ("comment", request.comment, _MAX_COMMENT),
-        ):
-            if not 1 <= len(text.strip()) <= longest:
-                raise invalid(
-                    field, f"{field.upper()}_INVALID", f"{field} must be 1 to {longest} characters"
-                )
+        check_signature(request.actor, request.comment)
         incident = await self._incident(request.incident_id)
         with store_problems():
             closed = not incident.HasField("close_time") and await self._guard.close(
@@ -90,11 +82,3 @@ class IncidentService(incident_service_pb2_grpc.IncidentServiceServicer):
         if not found:
             raise not_found("INCIDENT_UNKNOWN", f"there is no incident {name[:64]}")
         return found[0][0]
-
-
-def _position(token: str) -> int:
-    if not token:
-        return 0
-    if not token.isdecimal() or len(token) > 6:
-        raise invalid("page_token", "PAGE_TOKEN_INVALID", "page_token is not one that was given out")
-    return int(token)

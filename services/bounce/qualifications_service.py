@@ -28,6 +28,7 @@ from services.bounce.live_rules import LiveRules
 from services.bounce.store.rows import RowStore
 from services.chassis.clock import Clock
 from services.chassis.logs import Log
+from services.chassis.paging import decode_position, encode_position
 from services.chassis.store import store_problems
 
 # Rows that a page looks at, and that are clustered: a fraction of a second for the store and for us.
@@ -51,7 +52,7 @@ class QualificationsService(qualifications_service_pb2_grpc.QualificationsServic
     ) -> ListQualificationsResponse:
         """List, the most costly first."""
         size = edit_requests.check_list(request)
-        place = edit_requests.decode_place(request.page_token)
+        place = decode_position(request.page_token, most_digits=9)
         response = ListQualificationsResponse()
         with store_problems():
             md5s = await self._rows.by_cost(request.status)
@@ -62,7 +63,7 @@ class QualificationsService(qualifications_service_pb2_grpc.QualificationsServic
                 rows = await self._rows.rows(some, self._clock.now_ms())
                 response.rows.extend(row for row in rows if row is not None and _wanted(row, request))
         if place < len(md5s):
-            response.next_page_token = edit_requests.encode_place(place)
+            response.next_page_token = encode_position(place)
         return response
 
     async def ListQualificationClusters(

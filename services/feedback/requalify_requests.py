@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 import re
 
 from emta.bounce.v1.qualification_pb2 import (
@@ -17,10 +15,10 @@ from emta.bounce.v1.qualification_pb2 import (
 )
 from emta.feedback.v1.requalify_service_pb2 import RequalifyOutcomesRequest
 from emta.problems import invalid
+from services.chassis import paging
 from services.feedback.requalifier import Place
 
 RULE_ID = "requalified"
-_MAX_ACTOR, _MAX_COMMENT = 256, 1_000
 _TOKEN = re.compile(r"1:(\d{1,9}):(\d{1,18}):([0-9a-f]{0,32})")
 
 # Contract 1.2: Campaign's integers of the reasons that a message may have.
@@ -62,31 +60,16 @@ def meaning(request: RequalifyOutcomesRequest) -> Qualification:
     return told
 
 
-def signature(request: RequalifyOutcomesRequest) -> None:
-    """Check who asks, and why: nothing is corrected without."""
-    for field, text, longest in (
-        ("actor", request.actor, _MAX_ACTOR),
-        ("comment", request.comment, _MAX_COMMENT),
-    ):
-        if not 1 <= len(text.strip()) <= longest:
-            raise invalid(field, f"{field.upper()}_INVALID", f"{field} must be 1 to {longest} characters")
-
-
 def encode_place(place: Place, name: str) -> str:
     """Make a resume token of a place, and of the requalification's name ("": a dry run)."""
-    text = f"1:{place.hour}:{place.position}:{name}"
-    return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
+    return paging.sealed(f"1:{place.hour}:{place.position}:{name}")
 
 
 def decode_place(token: str) -> tuple[Place, str]:
     """Read a resume token; empty: the beginning."""
     if not token:
         return Place(0, 0), ""
-    try:
-        text = base64.urlsafe_b64decode(token + "=" * (-len(token) % 4)).decode()
-    except (binascii.Error, ValueError):
-        text = ""
-    parts = _TOKEN.fullmatch(text)
+    parts = _TOKEN.fullmatch(paging.unsealed(token))
     if parts is None:
-        raise invalid("resume_token", "RESUME_TOKEN_INVALID", "resume_token is not one that was given out")
+        raise paging.not_given_out("resume_token", "RESUME_TOKEN_INVALID")
     return Place(int(parts[1]), int(parts[2])), parts[3]

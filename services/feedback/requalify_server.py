@@ -18,12 +18,14 @@ from emta.feedback.v1.requalify_service_pb2 import (
     RequalifyOutcomesResponse,
 )
 from emta.problems import invalid, not_found
+from services.chassis import paging
+from services.chassis.audit import check_signature
 from services.chassis.clock import Clock
 from services.chassis.logs import Log
 from services.chassis.rpc import tenant_of
 from services.chassis.settings import NO_ACKS, Acks
 from services.chassis.store import store_problems
-from services.feedback import requalifier, requalify_requests, requests
+from services.feedback import requalifier, requalify_requests
 from services.feedback.outcome_filter import OutcomeFilter
 from services.feedback.recorder import Recorder
 from services.feedback.requalifier import Match, Place, Step
@@ -32,7 +34,7 @@ from services.feedback.store.requalifications import Requalifications
 from services.feedback.watch import Bell
 
 _log = Log("feedback")
-_DEFAULT_PAGE, _MAX_PAGE = 100, 1_000
+_MAX_PAGE = 1_000
 
 _Context = grpc.aio.ServicerContext[Any, Any]
 
@@ -60,7 +62,7 @@ class RequalifyService(requalify_service_pb2_grpc.RequalifyServiceServicer):
         with store_problems():
             run = None
             if not request.dry_run:
-                requalify_requests.signature(request)
+                check_signature(request.actor, request.comment)
                 run = await self._resumed(runs, name, request) if name else self._begun(request)
                 run.meaning.CopyFrom(meaning)
                 # Who and why is on record before anything changes.
@@ -118,14 +120,12 @@ class RequalifyService(requalify_service_pb2_grpc.RequalifyServiceServicer):
         self, request: ListRequalificationsRequest, context: _Context
     ) -> ListRequalificationsResponse:
         """List what was corrected."""
-        if request.page_size > _MAX_PAGE:
-            raise invalid("page_size", "PAGE_SIZE_INVALID", f"page_size is at most {_MAX_PAGE}")
-        size = request.page_size or _DEFAULT_PAGE
-        skip = requests.decode_position(request.page_token, "page_token", "PAGE_TOKEN_INVALID")
+        size = paging.page_size(request.page_size, _MAX_PAGE)
+        skip = paging.decode_position(request.page_token)
         runs = Requalifications(self._store, tenant_of(context))
         with store_problems():
             entries = await runs.page(skip, size)
-        more = requests.encode_position(skip + size) if len(entries) == size else ""
+        more = paging.encode_position(skip + size) if len(entries) == size else ""
         return ListRequalificationsResponse(requalifications=entries, next_page_token=more)
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 import re
 
 from emta.feedback.v1.delivery_pb2 import Delivery, DeliveryState
@@ -15,6 +13,7 @@ from emta.feedback.v1.feedback_service_pb2 import (
     RecordOutcomesRequest,
 )
 from emta.problems import Problem, invalid
+from services.chassis import paging
 
 _IDENTIFIER = re.compile(r"[!-~]{1,128}")
 _MAX_OUTCOMES = 1_000
@@ -25,7 +24,7 @@ _MAX_QUERIES = 1_000
 # RFC 5322 section 2.1.1; RFC 3696 erratum 1690 with room for what is no address.
 _MAX_MESSAGE_ID, _MAX_ADDRESS = 998, 320
 _YEAR_10000 = 253_402_300_800  # Unix time, seconds
-_DEFAULT_PAGE, _MAX_PAGE, _MAX_IDS = 100, 1_000, 1_000
+_MAX_PAGE, _MAX_IDS = 1_000, 1_000
 
 
 def delivery_id(text: str) -> str:
@@ -135,28 +134,7 @@ def queries(request: FindMessagesRequest) -> None:
 
 def page(request: ListLogsRequest) -> tuple[int, int]:
     """Check the frame of a listing; gives (position to go on after, rows a page)."""
-    if request.page_size > _MAX_PAGE:
-        raise invalid("page_size", "PAGE_SIZE_INVALID", f"page_size is at most {_MAX_PAGE}")
+    size = paging.page_size(request.page_size, _MAX_PAGE)
     if len(request.message_ids) > _MAX_IDS:
         raise invalid("message_ids", "BATCH_TOO_LARGE", f"message_ids has more than {_MAX_IDS} entries")
-    after = decode_position(request.page_token, "page_token", "PAGE_TOKEN_INVALID")
-    return after, request.page_size or _DEFAULT_PAGE
-
-
-def encode_position(position: int) -> str:
-    """Make a cursor or page token of a position in the ledger."""
-    return base64.urlsafe_b64encode(f"1:{position}".encode()).decode().rstrip("=")
-
-
-def decode_position(token: str, field: str, reason: str) -> int:
-    """Read a cursor or page token; empty: 0, the beginning."""
-    if not token:
-        return 0
-    try:
-        text = base64.urlsafe_b64decode(token + "=" * (-len(token) % 4)).decode()
-    except (binascii.Error, ValueError):
-        text = ""
-    version, _, position = text.partition(":")
-    if version != "1" or not position.isdecimal() or len(position) > 18:
-        raise invalid(field, reason, f"{field} is not one that was given out")
-    return int(position)
+    return paging.decode_position(request.page_token), size

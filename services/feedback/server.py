@@ -31,6 +31,7 @@ from emta.feedback.v1.feedback_service_pb2 import (
 from emta.feedback.v1.log_pb2 import LogEntry
 from emta.problems import invalid, not_found
 from services.chassis.clock import Clock
+from services.chassis.paging import decode_position, encode_position
 from services.chassis.rpc import tenant_of
 from services.chassis.settings import NO_ACKS, Acks
 from services.chassis.store import store_problems
@@ -109,7 +110,7 @@ class FeedbackService(feedback_service_pb2_grpc.FeedbackServiceServicer):
     ) -> AsyncIterator[WatchLogsResponse]:
         """Stream the ledger."""
         ledger = self._ledger(context)
-        position = requests.decode_position(request.cursor, "cursor", "CURSOR_INVALID")
+        position = decode_position(request.cursor, "cursor", "CURSOR_INVALID")
         if request.stop_when_done and not request.delivery_id:
             raise invalid("delivery_id", "DELIVERY_ID_INVALID", "stop_when_done needs a delivery_id")
         with store_problems():
@@ -169,7 +170,7 @@ async def _page(ledger: Ledger, request: ListLogsRequest, after: int, size: int)
             return page
         for position, entry in rows:
             if len(page.entries) == size:
-                page.next_page_token = requests.encode_position(after)
+                page.next_page_token = encode_position(after)
                 return page
             after = position
             if _wanted(entry, request):

@@ -8,8 +8,8 @@ from collections.abc import AsyncIterator
 
 from emta.feedback.v1.feedback_service_pb2 import WatchLogsResponse
 from emta.problems import unavailable
+from services.chassis.paging import encode_position
 from services.feedback.kpis import kpis
-from services.feedback.requests import encode_position
 from services.feedback.store.ledger import Ledger
 
 # Another pod may have written: its events are found at the next look.

@@ -6,7 +6,6 @@ from typing import Any
 
 import grpc
 
-from emta.problems import invalid
 from emta.relay.v1 import site_pb2, site_service_pb2_grpc
 from emta.relay.v1.site_service_pb2 import (
     ListMxRulesRequest,
@@ -15,12 +14,12 @@ from emta.relay.v1.site_service_pb2 import (
     ListSitesResponse,
 )
 from services.chassis.clock import Clock
+from services.chassis.paging import page_size
 from services.chassis.store import store_problems
 from services.relay.mx_rules import MxRule, MxRules
 from services.relay.store.limits import LimitStore, SiteUse
 
 _MAX_PAGE = 1_000
-_DEFAULT_PAGE = 100
 
 _Context = grpc.aio.ServicerContext[Any, Any]
 
@@ -35,9 +34,7 @@ class SiteService(site_service_pb2_grpc.SiteServiceServicer):
 
     async def ListSites(self, request: ListSitesRequest, context: _Context) -> ListSitesResponse:
         """List a page of the sites that were asked for lately."""
-        if not 0 <= request.page_size <= _MAX_PAGE:
-            raise invalid("page_size", "PAGE_SIZE_INVALID", f"page_size is 0 to {_MAX_PAGE}")
-        size, now_ms = request.page_size or _DEFAULT_PAGE, self._clock.now_ms()
+        size, now_ms = page_size(request.page_size, _MAX_PAGE), self._clock.now_ms()
         with store_problems():
             names = [
                 name
