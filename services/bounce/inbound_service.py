@@ -39,10 +39,10 @@ from services.bounce.inbound.original import (
     original_of,
     queries_of,
 )
-from services.bounce.inbound.outcome import answered, meaning, reply_of
+from services.bounce.inbound.outcome import answered, meaning_by, reply_of
 from services.bounce.inbound.reading import read
 from services.bounce.live_rules import LiveRules
-from services.bounce.qualify import Qualifier
+from services.bounce.qualify import Answer, Qualifier
 from services.chassis.clock import Clock
 from services.chassis.logs import Log
 from services.chassis.rpc import tenant_of
@@ -73,7 +73,9 @@ class _Case:
     arrived_ms: int
     found: Found = field(default_factory=Found)
     recipients: list[InboundRecipient] = field(default_factory=list)
-    told: dict[int, RecordOutcomesItem] = field(default_factory=dict)  # by number of the recipient
+    # By number of the recipient:
+    answers: list[Answer | None] = field(default_factory=list)
+    told: dict[int, RecordOutcomesItem] = field(default_factory=dict)
     problem: Problem | None = None  # why it has to come again
     is_about_unknown: bool = False  # it names a message that we have signed, and Feedback has none
 
@@ -110,7 +112,7 @@ class InboundService(inbound_service_pb2_grpc.InboundServiceServicer):
             case.is_about_unknown = named and case.arrived_ms > now_ms - _UNKNOWN_MS
             if case.problem is None:
                 _decide(case, qualifier, tenant_of(context))
-        await self._record(cases, qualifier)
+        await self._record(cases)
         forged = sum(case.clues.forged for case in cases)
         if forged:
             _log.warning("forged return paths", mails=forged)
@@ -156,7 +158,7 @@ class InboundService(inbound_service_pb2_grpc.InboundServiceServicer):
         for case, own in zip(cases, queries, strict=True):
             case.found = found_for(own, [next(answers).entries for _ in own])
 
-    async def _record(self, cases: Sequence[_Case], qualifier: Qualifier) -> None:
+    async def _record(self, cases: Sequence[_Case]) -> None:
         told = [(case, number) for case in cases if case.problem is None for number in case.told]
         results = await self._feedback.record([case.told[number] for case, number in told])
         for (case, number), result in zip(told, results, strict=True):
@@ -169,14 +171,10 @@ class InboundService(inbound_service_pb2_grpc.InboundServiceServicer):
                 )
             else:
                 case.recipients[number].effect = _effect(result)
-                if not result.recorded.duplicate:
-                    self._count(case, number, qualifier)
-
-    def _count(self, case: _Case, number: int, qualifier: Qualifier) -> None:
-        """Count what a mail says of a message of ours; anybody can send other mails."""
-        answer = answered(case.mail, case.mail.recipients[number], qualifier)
-        if answer is not None:
-            self._counting.count(answer, case.recipients[number].reply)
+                answer = case.answers[number]
+                # What a mail says of a message of ours counts; anybody can send other mails.
+                if answer is not None and not result.recorded.duplicate:
+                    self._counting.count(answer, case.recipients[number].reply)
 
 
 def _check(request: QualifyInboundRequest) -> None:
@@ -196,7 +194,9 @@ def _decide(case: _Case, qualifier: Qualifier, tenant: str) -> None:
     """Qualify each recipient, find his message, and make the event to record."""
     span = begin_span("bounce", "bounce.inbound", case.item.traceparent, kind=SpanKind.SERVER)
     for number, recipient in enumerate(case.mail.recipients):
-        said, outcome_item = _about_recipient(case, recipient, qualifier, tenant)
+        answer = answered(case.mail, recipient, qualifier)
+        said, outcome_item = _about_recipient(case, recipient, answer, tenant)
+        case.answers.append(answer)
         case.recipients.append(said)
         if outcome_item is not None:
             outcome_item.outcome.traceparent = span.traceparent
@@ -206,10 +206,10 @@ def _decide(case: _Case, qualifier: Qualifier, tenant: str) -> None:
 
 
 def _about_recipient(
-    case: _Case, recipient: Recipient, qualifier: Qualifier, tenant: str
+    case: _Case, recipient: Recipient, answer: Answer | None, tenant: str
 ) -> tuple[InboundRecipient, RecordOutcomesItem | None]:
     mail, name = case.mail, case.clues.name
-    reply, qualification = reply_of(mail, recipient), meaning(mail, recipient, qualifier)
+    reply, qualification = reply_of(mail, recipient), meaning_by(mail, recipient, answer)
     said = InboundRecipient(address=recipient.address, reply=reply, qualification=qualification)
     outcome = events.outcome_of(mail, reply, qualification)
     found_by, row = original_of(mail, recipient, case.clues, case.found, case.arrived_ms)

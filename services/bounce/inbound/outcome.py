@@ -28,7 +28,12 @@ BOUNCE_CODES = {
 
 
 def meaning(mail: InboundMail, recipient: Recipient, qualifier: Qualifier) -> Qualification | None:
-    """Say what a mail means for one of its recipients. None: nothing failed.
+    """Say what a mail means for one of its recipients. None: nothing failed."""
+    return meaning_by(mail, recipient, answered(mail, recipient, qualifier))
+
+
+def meaning_by(mail: InboundMail, recipient: Recipient, answer: Answer | None) -> Qualification | None:
+    """Say the same where it is known what the words about the recipient mean (`answered`).
 
     A complaint is hard, Refused: Campaign denylists the address. A report about authentication, a vacation,
     a challenge move no counter. A delay is soft, and goes on being tried by whoever reports it.
@@ -37,7 +42,6 @@ def meaning(mail: InboundMail, recipient: Recipient, qualifier: Qualifier) -> Qu
         return _fixed(BounceCode.BOUNCE_CODE_UNSPECIFIED, FailureType.FAILURE_TYPE_HARD, "complaint")
     if mail.kind in (MailKind.AUTO_REPLY, MailKind.CHALLENGE):
         return _fixed(BOUNCE_CODES[mail.kind], None, mail.kind.value)
-    answer = answered(mail, recipient, qualifier)
     if answer is None:
         return None
     qualification = Qualification()
