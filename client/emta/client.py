@@ -45,7 +45,6 @@ from emta.bounce.v1.incident_service_pb2_grpc import IncidentServiceStub
 from emta.bounce.v1.rules_service_pb2 import GetRulesRequest, GetRulesResponse, ReloadRulesRequest
 from emta.bounce.v1.rules_service_pb2_grpc import RulesServiceStub
 from emta.bounce.v1.smtp_reply_pb2 import SmtpReply
-from emta.channel import connect
 from emta.feedback.v1.delivery_pb2 import Delivery, DeliveryKpis
 from emta.feedback.v1.feedback_service_pb2 import (
     CloseDeliveryRequest,
@@ -65,7 +64,7 @@ from emta.feedback.v1.requalify_service_pb2 import (
     RequalifyOutcomesResponse,
 )
 from emta.feedback.v1.requalify_service_pb2_grpc import RequalifyServiceStub
-from emta.problems import Problem
+from emta.peer import Peer
 from emta.qualifications import Qualifications
 from emta.relay.v1.message_pb2 import Message
 from emta.relay.v1.relay_service_pb2 import SubmitResult
@@ -80,7 +79,6 @@ if TYPE_CHECKING:
 
 # A service that restarts is back within seconds; a client that waits a minute has waited enough.
 _PATIENCE_SECONDS = 60.0
-_CALL_SECONDS = 30.0
 _LOOK_SECONDS = 0.1
 _TRANSIENT = frozenset({grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.RESOURCE_EXHAUSTED})
 
@@ -94,8 +92,9 @@ class Client:
         feedback: str = "localhost:50054",
         bounce: str = "localhost:50053",
     ) -> None:
-        self._targets = {"Relay": relay, "Feedback": feedback, "Bounce": bounce}
-        self._channels: dict[str, grpc.aio.Channel] = {}
+        self._relay = Peer("Relay", relay)
+        self._feedback = Peer("Feedback", feedback)
+        self._bounce = Peer("Bounce", bounce)
 
     async def __aenter__(self) -> Client:
         return self
@@ -106,30 +105,12 @@ class Client:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        for channel in self._channels.values():
-            await channel.close()
-        self._channels.clear()
-
-    def _channel(self, service: str) -> grpc.aio.Channel:
-        if service not in self._channels:
-            self._channels[service] = connect(self._targets[service])
-        return self._channels[service]
-
-    def _problem(self, service: str, error: grpc.aio.AioRpcError) -> Problem:
-        problem = Problem.from_rpc_error(error)
-        if problem.code is not grpc.StatusCode.UNAVAILABLE or problem.metadata:
-            return problem
-        target = self._targets[service]
-        return Problem(
-            problem.code,
-            problem.reason,
-            f"{service} at {target} does not answer: {problem.message}",
-            retry_after=problem.retry_after,
-        )
+        for peer in (self._relay, self._feedback, self._bounce):
+            await peer.close()
 
     @property
-    def _feedback(self) -> FeedbackServiceAsyncStub:
-        return FeedbackServiceStub(self._channel("Feedback"))
+    def _ledger(self) -> FeedbackServiceAsyncStub:
+        return FeedbackServiceStub(self._feedback.channel)
 
     async def open_delivery(
         self,
@@ -143,19 +124,13 @@ class Client:
         request = OpenDeliveryRequest(delivery_id=delivery_id, label=label, to_deliver=to_deliver)
         if validity is not None:
             request.validity.FromTimedelta(validity)
-        try:
-            answer = await self._feedback.OpenDelivery(request, timeout=_CALL_SECONDS)
-        except grpc.aio.AioRpcError as error:
-            raise self._problem("Feedback", error) from None
+        answer = await self._feedback.ask(self._ledger.OpenDelivery, request)
         return answer.delivery
 
     async def close_delivery(self, delivery_id: str) -> int:
         """Say that nothing more comes; gives how many announced messages count as cancelled now."""
         request = CloseDeliveryRequest(delivery_id=delivery_id)
-        try:
-            answer = await self._feedback.CloseDelivery(request, timeout=_CALL_SECONDS)
-        except grpc.aio.AioRpcError as error:
-            raise self._problem("Feedback", error) from None
+        answer = await self._feedback.ask(self._ledger.CloseDelivery, request)
         return answer.cancelled
 
     async def until_reported(self, delivery_id: str, accepted: int) -> None:
@@ -174,12 +149,12 @@ class Client:
         submitted again: the Relay knows messages by their ids and sends none twice. Gives up when
         nothing moves for a minute.
         """
-        submission = Submission(RelayServiceStub(self._channel("Relay")), messages)
+        submission = Submission(RelayServiceStub(self._relay.channel), messages)
         try:
             async for result in submission.results():
                 yield result
         except grpc.aio.AioRpcError as error:
-            raise self._problem("Relay", error) from None
+            raise self._relay.problem(error) from None
 
     async def watch(
         self, delivery_id: str = "", *, cursor: str = "", stop_when_done: bool = False
@@ -195,14 +170,14 @@ class Client:
                 delivery_id=delivery_id, cursor=cursor, stop_when_done=stop_when_done
             )
             try:
-                async for response in self._feedback.WatchLogs(request):
+                async for response in self._ledger.WatchLogs(request):
                     waited = 0.0
                     for event in response.events:
                         cursor = event.cursor
                         yield event
             except grpc.aio.AioRpcError as error:
                 if error.code() not in _TRANSIENT or waited >= _PATIENCE_SECONDS:
-                    raise self._problem("Feedback", error) from None
+                    raise self._feedback.problem(error) from None
                 waited += 1.0
                 await asyncio.sleep(1.0)
                 continue
@@ -221,16 +196,9 @@ class Client:
         request = ListLogsRequest(
             delivery_id=delivery_id, statuses=statuses, message_ids=message_ids, page_size=500
         )
-        while True:
-            try:
-                page = await self._feedback.ListLogs(request, timeout=_CALL_SECONDS)
-            except grpc.aio.AioRpcError as error:
-                raise self._problem("Feedback", error) from None
+        async for page in self._feedback.pages(self._ledger.ListLogs, request):
             for entry in page.entries:
                 yield entry
-            if not page.next_page_token:
-                return
-            request.page_token = page.next_page_token
 
     async def find(self, query: MessageQuery) -> list[LogEntry]:
         """Give the rows of the messages, of whatever delivery, that have a Message-ID or recipient.
@@ -238,19 +206,13 @@ class Client:
         Those accepted within the last twelve days, the latest first.
         """
         request = FindMessagesRequest(queries=[query])
-        try:
-            answer = await self._feedback.FindMessages(request, timeout=_CALL_SECONDS)
-        except grpc.aio.AioRpcError as error:
-            raise self._problem("Feedback", error) from None
+        answer = await self._feedback.ask(self._ledger.FindMessages, request)
         return list(answer.results[0].entries)
 
     async def kpis(self, delivery_id: str) -> DeliveryKpis:
         """Give the figures of a delivery, exact at this moment."""
         request = GetDeliveryKpisRequest(delivery_id=delivery_id)
-        try:
-            answer = await self._feedback.GetDeliveryKpis(request, timeout=_CALL_SECONDS)
-        except grpc.aio.AioRpcError as error:
-            raise self._problem("Feedback", error) from None
+        answer = await self._feedback.ask(self._ledger.GetDeliveryKpis, request)
         return answer.kpis
 
     async def requalify(
@@ -262,7 +224,7 @@ class Client:
         """
         asked = RequalifyOutcomesRequest()
         asked.CopyFrom(request)
-        stub = RequalifyServiceStub(self._channel("Feedback"))
+        stub = RequalifyServiceStub(self._feedback.channel)
         waited = 0.0
         while True:
             try:
@@ -272,7 +234,7 @@ class Client:
                     yield response
             except grpc.aio.AioRpcError as error:
                 if error.code() not in _TRANSIENT or waited >= _PATIENCE_SECONDS:
-                    raise self._problem("Feedback", error) from None
+                    raise self._feedback.problem(error) from None
                 waited += 1.0
                 await asyncio.sleep(1.0)
                 continue
@@ -281,26 +243,16 @@ class Client:
     async def requalifications(self) -> AsyncIterator[Requalification]:
         """Give what was corrected, by whom, when and why, the latest first."""
         request = ListRequalificationsRequest(page_size=500)
-        stub = RequalifyServiceStub(self._channel("Feedback"))
-        while True:
-            try:
-                page = await stub.ListRequalifications(request, timeout=_CALL_SECONDS)
-            except grpc.aio.AioRpcError as error:
-                raise self._problem("Feedback", error) from None
+        stub = RequalifyServiceStub(self._feedback.channel)
+        async for page in self._feedback.pages(stub.ListRequalifications, request):
             for entry in page.requalifications:
                 yield entry
-            if not page.next_page_token:
-                return
-            request.page_token = page.next_page_token
 
     async def qualify(self, replies: Iterable[SmtpReply]) -> list[QualifyRepliesResult]:
         """Say what receivers' replies mean, one result per reply (at most 1,000)."""
         request = QualifyRepliesRequest(items=[QualifyRepliesItem(reply=r) for r in replies])
-        stub = BounceServiceStub(self._channel("Bounce"))
-        try:
-            answer = await stub.QualifyReplies(request, timeout=_CALL_SECONDS)
-        except grpc.aio.AioRpcError as error:
-            raise self._problem("Bounce", error) from None
+        stub = BounceServiceStub(self._bounce.channel)
+        answer = await self._bounce.ask(stub.QualifyReplies, request)
         return list(answer.results)
 
     async def inbound(self, items: Iterable[QualifyInboundItem]) -> list[QualifyInboundResult]:
@@ -308,58 +260,37 @@ class Client:
 
         What is answered UNAVAILABLE was not recorded: hand it over again, nothing counts twice.
         """
-        stub = InboundServiceStub(self._channel("Bounce"))
-        try:
-            answer = await stub.QualifyInbound(QualifyInboundRequest(items=items), timeout=_CALL_SECONDS)
-        except grpc.aio.AioRpcError as error:
-            raise self._problem("Bounce", error) from None
+        stub = InboundServiceStub(self._bounce.channel)
+        answer = await self._bounce.ask(stub.QualifyInbound, QualifyInboundRequest(items=items))
         return list(answer.results)
 
     async def rules(self) -> GetRulesResponse:
         """Give the reply rules in force, and why overrides were refused."""
-        stub = RulesServiceStub(self._channel("Bounce"))
-        try:
-            return await stub.GetRules(GetRulesRequest(), timeout=_CALL_SECONDS)
-        except grpc.aio.AioRpcError as error:
-            raise self._problem("Bounce", error) from None
+        stub = RulesServiceStub(self._bounce.channel)
+        return await self._bounce.ask(stub.GetRules, GetRulesRequest())
 
     async def reload_rules(self) -> None:
         """Have the overrides of the reply rules read again. Raises Problem RULES_REFUSED."""
-        stub = RulesServiceStub(self._channel("Bounce"))
-        try:
-            await stub.ReloadRules(ReloadRulesRequest(), timeout=_CALL_SECONDS)
-        except grpc.aio.AioRpcError as error:
-            raise self._problem("Bounce", error) from None
+        stub = RulesServiceStub(self._bounce.channel)
+        await self._bounce.ask(stub.ReloadRules, ReloadRulesRequest())
 
     @property
     def qualifications(self) -> Qualifications:
         """The texts that receivers answered with, and what they mean."""
-        return Qualifications(self._channel("Bounce"), lambda error: self._problem("Bounce", error))
+        return Qualifications(self._bounce)
 
     async def incidents(self, *, only_open: bool = False) -> AsyncIterator[Incident]:
         """Give the incidents of sites that refuse what they accepted before, the latest first."""
         request = ListIncidentsRequest(only_open=only_open, page_size=500)
-        stub = IncidentServiceStub(self._channel("Bounce"))
-        while True:
-            try:
-                page = await stub.ListIncidents(request, timeout=_CALL_SECONDS)
-            except grpc.aio.AioRpcError as error:
-                raise self._problem("Bounce", error) from None
+        stub = IncidentServiceStub(self._bounce.channel)
+        async for page in self._bounce.pages(stub.ListIncidents, request):
             for incident in page.incidents:
                 yield incident
-            if not page.next_page_token:
-                return
-            request.page_token = page.next_page_token
 
     async def incident(self, incident_id: str) -> Incident:
         """Give one incident as it stands."""
-        stub = IncidentServiceStub(self._channel("Bounce"))
-        try:
-            answer = await stub.GetIncident(
-                GetIncidentRequest(incident_id=incident_id), timeout=_CALL_SECONDS
-            )
-        except grpc.aio.AioRpcError as error:
-            raise self._problem("Bounce", error) from None
+        stub = IncidentServiceStub(self._bounce.channel)
+        answer = await self._bounce.ask(stub.GetIncident, GetIncidentRequest(incident_id=incident_id))
         return answer.incident
 
     async def close_incident(
@@ -369,33 +300,20 @@ class Client:
         request = CloseIncidentRequest(
             incident_id=incident_id, verdict=verdict, actor=actor, comment=comment
         )
-        stub = IncidentServiceStub(self._channel("Bounce"))
-        try:
-            answer = await stub.CloseIncident(request, timeout=_CALL_SECONDS)
-        except grpc.aio.AioRpcError as error:
-            raise self._problem("Bounce", error) from None
+        stub = IncidentServiceStub(self._bounce.channel)
+        answer = await self._bounce.ask(stub.CloseIncident, request)
         return answer.incident
 
     async def sites(self, *, name_contains: str = "") -> AsyncIterator[Site]:
         """Give the sites of the last hour with their limits and use, page by page, in order of name."""
         request = ListSitesRequest(name_contains=name_contains, page_size=500)
-        stub = SiteServiceStub(self._channel("Relay"))
-        while True:
-            try:
-                page = await stub.ListSites(request, timeout=_CALL_SECONDS)
-            except grpc.aio.AioRpcError as error:
-                raise self._problem("Relay", error) from None
+        stub = SiteServiceStub(self._relay.channel)
+        async for page in self._relay.pages(stub.ListSites, request):
             for site in page.sites:
                 yield site
-            if not page.next_page_token:
-                return
-            request.page_token = page.next_page_token
 
     async def mx_rules(self) -> list[MxRule]:
         """Give the MX rules in force, the default first."""
-        stub = SiteServiceStub(self._channel("Relay"))
-        try:
-            answer = await stub.ListMxRules(ListMxRulesRequest(), timeout=_CALL_SECONDS)
-        except grpc.aio.AioRpcError as error:
-            raise self._problem("Relay", error) from None
+        stub = SiteServiceStub(self._relay.channel)
+        answer = await self._relay.ask(stub.ListMxRules, ListMxRulesRequest())
         return list(answer.rules)

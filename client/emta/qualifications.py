@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Sequence
-
-import grpc
+from collections.abc import AsyncIterator, Sequence
 
 from emta.bounce.v1.qualifications_service_pb2 import (
     GetQualificationRequest,
@@ -17,20 +15,17 @@ from emta.bounce.v1.qualifications_service_pb2 import (
     SetQualificationRequest,
 )
 from emta.bounce.v1.qualifications_service_pb2_grpc import QualificationsServiceStub
-from emta.problems import Problem
+from emta.peer import Peer
 
-_CALL_SECONDS = 30.0
 _ANY = QualificationStatus.QUALIFICATION_STATUS_UNSPECIFIED
 
 
 class Qualifications:
     """The rows of a Bounce. Every method raises emta.problems.Problem."""
 
-    def __init__(
-        self, channel: grpc.aio.Channel, problem: Callable[[grpc.aio.AioRpcError], Problem]
-    ) -> None:
-        self._stub = QualificationsServiceStub(channel)
-        self._problem = problem
+    def __init__(self, bounce: Peer) -> None:
+        self._bounce = bounce
+        self._stub = QualificationsServiceStub(bounce.channel)
 
     async def rows(
         self,
@@ -44,33 +39,19 @@ class Qualifications:
         request = ListQualificationsRequest(
             status=status, text=text, site=site, min_occurrences=min_occurrences
         )
-        while True:
-            try:
-                page = await self._stub.ListQualifications(request, timeout=_CALL_SECONDS)
-            except grpc.aio.AioRpcError as error:
-                raise self._problem(error) from None
+        async for page in self._bounce.pages(self._stub.ListQualifications, request):
             for row in page.rows:
                 yield row
-            if not page.next_page_token:
-                return
-            request.page_token = page.next_page_token
 
     async def clusters(self) -> ListQualificationClustersResponse:
         """Give what is to be qualified, nearly equal texts together, the most costly first."""
-        try:
-            return await self._stub.ListQualificationClusters(
-                ListQualificationClustersRequest(), timeout=_CALL_SECONDS
-            )
-        except grpc.aio.AioRpcError as error:
-            raise self._problem(error) from None
+        request = ListQualificationClustersRequest()
+        return await self._bounce.ask(self._stub.ListQualificationClusters, request)
 
     async def get(self, md5: str) -> QualificationRow:
         """Give one row. Raises Problem QUALIFICATION_UNKNOWN."""
         request = GetQualificationRequest(normalized_md5=md5)
-        try:
-            return (await self._stub.GetQualification(request, timeout=_CALL_SECONDS)).row
-        except grpc.aio.AioRpcError as error:
-            raise self._problem(error) from None
+        return (await self._bounce.ask(self._stub.GetQualification, request)).row
 
     async def set(
         self,
@@ -91,7 +72,4 @@ class Qualifications:
             actor=actor,
             comment=comment,
         )
-        try:
-            return list((await self._stub.SetQualification(request, timeout=_CALL_SECONDS)).rows)
-        except grpc.aio.AioRpcError as error:
-            raise self._problem(error) from None
+        return list((await self._bounce.ask(self._stub.SetQualification, request)).rows)

@@ -1,0 +1,72 @@
+"""A service as the client calls it: connected to when first used, its errors as Problems."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Any, TypeVar
+
+import grpc
+
+from emta.channel import connect
+from emta.problems import Problem
+
+_CALL_SECONDS = 30.0
+
+Request = TypeVar("Request")
+Answer = TypeVar("Answer")
+
+
+class Peer:
+    """A service at a target. Every call raises emta.problems.Problem and nothing else of gRPC."""
+
+    def __init__(self, name: str, target: str) -> None:
+        """`name`: as messages call it, for example "Bounce"."""
+        self._name = name
+        self._target = target
+        self._channel: grpc.aio.Channel | None = None
+
+    @property
+    def channel(self) -> grpc.aio.Channel:
+        """For stubs."""
+        if self._channel is None:
+            self._channel = connect(self._target)
+        return self._channel
+
+    async def close(self) -> None:
+        """Close the connection; the next call opens another one."""
+        if self._channel is not None:
+            channel, self._channel = self._channel, None
+            await channel.close()
+
+    async def ask(
+        self, method: grpc.aio.UnaryUnaryMultiCallable[Request, Answer], request: Request
+    ) -> Answer:
+        """Call a method that is answered once."""
+        try:
+            return await method(request, timeout=_CALL_SECONDS)
+        except grpc.aio.AioRpcError as error:
+            raise self.problem(error) from None
+
+    async def pages(
+        self, method: grpc.aio.UnaryUnaryMultiCallable[Request, Answer], request: Request
+    ) -> AsyncIterator[Answer]:
+        """Call a method that lists (page_token in, next_page_token out) until there is no more."""
+        asked: Any = request
+        while True:
+            page: Any = await self.ask(method, asked)
+            yield page
+            if not page.next_page_token:
+                return
+            asked.page_token = page.next_page_token
+
+    def problem(self, error: grpc.aio.AioRpcError) -> Problem:
+        """Say what went wrong; where nobody answers, who was asked."""
+        problem = Problem.from_rpc_error(error)
+        if problem.code is not grpc.StatusCode.UNAVAILABLE or problem.metadata:
+            return problem
+        return Problem(
+            problem.code,
+            problem.reason,
+            f"{self._name} at {self._target} does not answer: {problem.message}",
+            retry_after=problem.retry_after,
+        )
