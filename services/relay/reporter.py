@@ -90,6 +90,7 @@ class Reporter:
         names: dict[int, list[str]] = {}
         ends: dict[int, int] = {}
         octets = 0
+        self._left_some = any(len(entries) == _ENTRIES for entries in outbox.values())
         for shard, entries in outbox.items():
             for name, items in entries:
                 before, octets = len(request.items), octets + len(items)
@@ -97,14 +98,12 @@ class Reporter:
                 if before and (len(request.items) > _OUTCOMES or octets > _OCTETS):
                     del request.items[before:]
                     octets -= len(items)
+                    self._left_some = True
                     break
                 names.setdefault(shard, []).append(name)
                 ends[shard] = len(request.items)
         if not names:
             return False
-        self._left_some = len(request.items) >= _OUTCOMES or any(
-            len(entries) == _ENTRIES for entries in outbox.values()
-        )
         results = await self._peers.record(request)
         reported: dict[int, Reported] = {}
         start = 0
