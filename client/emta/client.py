@@ -92,9 +92,9 @@ class Client:
         feedback: str = "localhost:50054",
         bounce: str = "localhost:50053",
     ) -> None:
-        self._relay = Peer("Relay", relay)
-        self._feedback = Peer("Feedback", feedback)
-        self._bounce = Peer("Bounce", bounce)
+        self._to_relay = Peer("Relay", relay)
+        self._to_feedback = Peer("Feedback", feedback)
+        self._to_bounce = Peer("Bounce", bounce)
 
     async def __aenter__(self) -> Client:
         return self
@@ -105,12 +105,12 @@ class Client:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        for peer in (self._relay, self._feedback, self._bounce):
+        for peer in (self._to_relay, self._to_feedback, self._to_bounce):
             await peer.close()
 
     @property
-    def _ledger(self) -> FeedbackServiceAsyncStub:
-        return FeedbackServiceStub(self._feedback.channel)
+    def _feedback(self) -> FeedbackServiceAsyncStub:
+        return FeedbackServiceStub(self._to_feedback.channel)
 
     async def open_delivery(
         self,
@@ -124,13 +124,13 @@ class Client:
         request = OpenDeliveryRequest(delivery_id=delivery_id, label=label, to_deliver=to_deliver)
         if validity is not None:
             request.validity.FromTimedelta(validity)
-        answer = await self._feedback.ask(self._ledger.OpenDelivery, request)
+        answer = await self._to_feedback.ask(self._feedback.OpenDelivery, request)
         return answer.delivery
 
     async def close_delivery(self, delivery_id: str) -> int:
         """Say that nothing more comes; gives how many announced messages count as cancelled now."""
         request = CloseDeliveryRequest(delivery_id=delivery_id)
-        answer = await self._feedback.ask(self._ledger.CloseDelivery, request)
+        answer = await self._to_feedback.ask(self._feedback.CloseDelivery, request)
         return answer.cancelled
 
     async def until_reported(self, delivery_id: str, accepted: int) -> None:
@@ -149,12 +149,12 @@ class Client:
         submitted again: the Relay knows messages by their ids and sends none twice. Gives up when
         nothing moves for a minute.
         """
-        submission = Submission(RelayServiceStub(self._relay.channel), messages)
+        submission = Submission(RelayServiceStub(self._to_relay.channel), messages)
         try:
             async for result in submission.results():
                 yield result
         except grpc.aio.AioRpcError as error:
-            raise self._relay.problem(error) from None
+            raise self._to_relay.problem(error) from None
 
     async def watch(
         self, delivery_id: str = "", *, cursor: str = "", stop_when_done: bool = False
@@ -170,14 +170,14 @@ class Client:
                 delivery_id=delivery_id, cursor=cursor, stop_when_done=stop_when_done
             )
             try:
-                async for response in self._ledger.WatchLogs(request):
+                async for response in self._feedback.WatchLogs(request):
                     waited = 0.0
                     for event in response.events:
                         cursor = event.cursor
                         yield event
             except grpc.aio.AioRpcError as error:
                 if error.code() not in _TRANSIENT or waited >= _PATIENCE_SECONDS:
-                    raise self._feedback.problem(error) from None
+                    raise self._to_feedback.problem(error) from None
                 waited += 1.0
                 await asyncio.sleep(1.0)
                 continue
@@ -196,7 +196,7 @@ class Client:
         request = ListLogsRequest(
             delivery_id=delivery_id, statuses=statuses, message_ids=message_ids, page_size=500
         )
-        async for page in self._feedback.pages(self._ledger.ListLogs, request):
+        async for page in self._to_feedback.pages(self._feedback.ListLogs, request):
             for entry in page.entries:
                 yield entry
 
@@ -206,13 +206,13 @@ class Client:
         Those accepted within the last twelve days, the latest first.
         """
         request = FindMessagesRequest(queries=[query])
-        answer = await self._feedback.ask(self._ledger.FindMessages, request)
+        answer = await self._to_feedback.ask(self._feedback.FindMessages, request)
         return list(answer.results[0].entries)
 
     async def kpis(self, delivery_id: str) -> DeliveryKpis:
         """Give the figures of a delivery, exact at this moment."""
         request = GetDeliveryKpisRequest(delivery_id=delivery_id)
-        answer = await self._feedback.ask(self._ledger.GetDeliveryKpis, request)
+        answer = await self._to_feedback.ask(self._feedback.GetDeliveryKpis, request)
         return answer.kpis
 
     async def requalify(
@@ -224,7 +224,7 @@ class Client:
         """
         asked = RequalifyOutcomesRequest()
         asked.CopyFrom(request)
-        stub = RequalifyServiceStub(self._feedback.channel)
+        stub = RequalifyServiceStub(self._to_feedback.channel)
         waited = 0.0
         while True:
             try:
@@ -234,7 +234,7 @@ class Client:
                     yield response
             except grpc.aio.AioRpcError as error:
                 if error.code() not in _TRANSIENT or waited >= _PATIENCE_SECONDS:
-                    raise self._feedback.problem(error) from None
+                    raise self._to_feedback.problem(error) from None
                 waited += 1.0
                 await asyncio.sleep(1.0)
                 continue
@@ -243,16 +243,16 @@ class Client:
     async def requalifications(self) -> AsyncIterator[Requalification]:
         """Give what was corrected, by whom, when and why, the latest first."""
         request = ListRequalificationsRequest(page_size=500)
-        stub = RequalifyServiceStub(self._feedback.channel)
-        async for page in self._feedback.pages(stub.ListRequalifications, request):
+        stub = RequalifyServiceStub(self._to_feedback.channel)
+        async for page in self._to_feedback.pages(stub.ListRequalifications, request):
             for entry in page.requalifications:
                 yield entry
 
     async def qualify(self, replies: Iterable[SmtpReply]) -> list[QualifyRepliesResult]:
         """Say what receivers' replies mean, one result per reply (at most 1,000)."""
         request = QualifyRepliesRequest(items=[QualifyRepliesItem(reply=r) for r in replies])
-        stub = BounceServiceStub(self._bounce.channel)
-        answer = await self._bounce.ask(stub.QualifyReplies, request)
+        stub = BounceServiceStub(self._to_bounce.channel)
+        answer = await self._to_bounce.ask(stub.QualifyReplies, request)
         return list(answer.results)
 
     async def inbound(self, items: Iterable[QualifyInboundItem]) -> list[QualifyInboundResult]:
@@ -260,37 +260,37 @@ class Client:
 
         What is answered UNAVAILABLE was not recorded: hand it over again, nothing counts twice.
         """
-        stub = InboundServiceStub(self._bounce.channel)
-        answer = await self._bounce.ask(stub.QualifyInbound, QualifyInboundRequest(items=items))
+        stub = InboundServiceStub(self._to_bounce.channel)
+        answer = await self._to_bounce.ask(stub.QualifyInbound, QualifyInboundRequest(items=items))
         return list(answer.results)
 
     async def rules(self) -> GetRulesResponse:
         """Give the reply rules in force, and why overrides were refused."""
-        stub = RulesServiceStub(self._bounce.channel)
-        return await self._bounce.ask(stub.GetRules, GetRulesRequest())
+        stub = RulesServiceStub(self._to_bounce.channel)
+        return await self._to_bounce.ask(stub.GetRules, GetRulesRequest())
 
     async def reload_rules(self) -> None:
         """Have the overrides of the reply rules read again. Raises Problem RULES_REFUSED."""
-        stub = RulesServiceStub(self._bounce.channel)
-        await self._bounce.ask(stub.ReloadRules, ReloadRulesRequest())
+        stub = RulesServiceStub(self._to_bounce.channel)
+        await self._to_bounce.ask(stub.ReloadRules, ReloadRulesRequest())
 
     @property
     def qualifications(self) -> Qualifications:
         """The texts that receivers answered with, and what they mean."""
-        return Qualifications(self._bounce)
+        return Qualifications(self._to_bounce)
 
     async def incidents(self, *, only_open: bool = False) -> AsyncIterator[Incident]:
         """Give the incidents of sites that refuse what they accepted before, the latest first."""
         request = ListIncidentsRequest(only_open=only_open, page_size=500)
-        stub = IncidentServiceStub(self._bounce.channel)
-        async for page in self._bounce.pages(stub.ListIncidents, request):
+        stub = IncidentServiceStub(self._to_bounce.channel)
+        async for page in self._to_bounce.pages(stub.ListIncidents, request):
             for incident in page.incidents:
                 yield incident
 
     async def incident(self, incident_id: str) -> Incident:
         """Give one incident as it stands."""
-        stub = IncidentServiceStub(self._bounce.channel)
-        answer = await self._bounce.ask(stub.GetIncident, GetIncidentRequest(incident_id=incident_id))
+        stub = IncidentServiceStub(self._to_bounce.channel)
+        answer = await self._to_bounce.ask(stub.GetIncident, GetIncidentRequest(incident_id=incident_id))
         return answer.incident
 
     async def close_incident(
@@ -300,20 +300,20 @@ class Client:
         request = CloseIncidentRequest(
             incident_id=incident_id, verdict=verdict, actor=actor, comment=comment
         )
-        stub = IncidentServiceStub(self._bounce.channel)
-        answer = await self._bounce.ask(stub.CloseIncident, request)
+        stub = IncidentServiceStub(self._to_bounce.channel)
+        answer = await self._to_bounce.ask(stub.CloseIncident, request)
         return answer.incident
 
     async def sites(self, *, name_contains: str = "") -> AsyncIterator[Site]:
         """Give the sites of the last hour with their limits and use, page by page, in order of name."""
         request = ListSitesRequest(name_contains=name_contains, page_size=500)
-        stub = SiteServiceStub(self._relay.channel)
-        async for page in self._relay.pages(stub.ListSites, request):
+        stub = SiteServiceStub(self._to_relay.channel)
+        async for page in self._to_relay.pages(stub.ListSites, request):
             for site in page.sites:
                 yield site
 
     async def mx_rules(self) -> list[MxRule]:
         """Give the MX rules in force, the default first."""
-        stub = SiteServiceStub(self._relay.channel)
-        answer = await self._relay.ask(stub.ListMxRules, ListMxRulesRequest())
+        stub = SiteServiceStub(self._to_relay.channel)
+        answer = await self._to_relay.ask(stub.ListMxRules, ListMxRulesRequest())
         return list(answer.rules)

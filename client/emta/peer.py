@@ -22,14 +22,14 @@ class Peer:
     def __init__(self, name: str, target: str) -> None:
         """`name`: as messages call it, for example "Bounce"."""
         self._name = name
-        self._target = target
+        self.target = target
         self._channel: grpc.aio.Channel | None = None
 
     @property
     def channel(self) -> grpc.aio.Channel:
         """For stubs."""
         if self._channel is None:
-            self._channel = connect(self._target)
+            self._channel = connect(self.target)
         return self._channel
 
     async def close(self) -> None:
@@ -67,6 +67,6 @@ class Peer:
         return Problem(
             problem.code,
             problem.reason,
-            f"{self._name} at {self._target} does not answer: {problem.message}",
+            f"{self._name} at {self.target} does not answer: {problem.message}",
             retry_after=problem.retry_after,
         )

@@ -168,7 +168,7 @@ async def test_pages_of_the_log_miss_no_row(client: Client) -> None:
     ],
 )
 async def test_bad_requests_get_a_stable_reason(client: Client, call: object, reason: str) -> None:
-    async with connect(client._targets["Feedback"]) as channel:
+    async with connect(client._to_feedback.target) as channel:
         with pytest.raises(grpc.aio.AioRpcError) as caught:
             await call(FeedbackServiceStub(channel))  # type: ignore[operator]
 

@@ -196,7 +196,7 @@ async def test_a_bounce_that_came_by_mail_is_found_and_corrected_too(client: Cli
 async def test_a_broken_search_is_resumed_without_loss_and_stays_one_entry(client: Client) -> None:
     for start in range(0, 1200, 300):
         await record(client, *(i for n in range(start, start + 300) for i in failed(f"m{n}")))
-    async with connect(client._targets["Feedback"]) as channel:
+    async with connect(client._to_feedback.target) as channel:
         call = RequalifyServiceStub(channel).RequalifyOutcomes(request())
         first = await anext(aiter(call))
         call.cancel()
@@ -230,7 +230,7 @@ async def test_the_list_comes_in_pages(client: Client, clock: ManualClock) -> No
     for _ in range(3):
         await requalify(client, request())
         clock.advance(1)
-    async with connect(client._targets["Feedback"]) as channel:
+    async with connect(client._to_feedback.target) as channel:
         stub = RequalifyServiceStub(channel)
         first = await stub.ListRequalifications(ListRequalificationsRequest(page_size=2))
         rest = await stub.ListRequalifications(
