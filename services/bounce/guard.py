@@ -124,7 +124,7 @@ class Guard:
     @asynccontextmanager
     async def watching(self) -> AsyncIterator[None]:
         """Extend and close incidents when their time has come, until the block ends."""
-        async with beside(self._watch, _log):
+        async with beside(_log, self._watch):
             yield
 
     async def _watch(self) -> None:

@@ -65,7 +65,7 @@ class LiveRules:
     @asynccontextmanager
     async def following(self, clock: Clock) -> AsyncIterator[None]:
         """Reload whenever the overrides' files change, until the block ends."""
-        async with beside(lambda: self._follow(clock), _log):
+        async with beside(_log, lambda: self._follow(clock)):
             yield
 
     async def _follow(self, clock: Clock) -> None:

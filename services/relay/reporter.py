@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 
 from redis.exceptions import RedisError
 
@@ -14,6 +15,7 @@ from emta.feedback.v1.feedback_service_pb2 import (
     RecordOutcomesResult,
 )
 from emta.problems import Problem
+from services.chassis.background import beside
 from services.chassis.logs import Log
 from services.relay.peers import Peers
 from services.relay.shards import Shards
@@ -51,8 +53,16 @@ class Reporter:
         """Look again: there are new outcomes."""
         self._wake.set()
 
-    async def run(self) -> None:
-        """Report until cancelled."""
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Report until the block ends, and once more what is there then."""
+        try:
+            async with beside(_log, self._run):
+                yield
+        finally:
+            await self.flush()
+
+    async def _run(self) -> None:
         wait = _FIRST_WAIT_SECONDS
         while True:
             self._wake.clear()
