@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -25,29 +26,40 @@ _ACTIONS = {
     MailKind.AUTO_REPLY: "auto-reply",
 }
 
+# "From address Mon Nov  2 10:00:00 2026"; a sentence that begins with "From" has no time in it.
+_BEGINS_MAIL = re.compile(rb"From \S* .*\d\d:\d\d")
+_LONGEST_LINE = 64 * 1024
+
 
 def row_of(path: Path, qualifier: Qualifier) -> dict[str, Any]:
     """Give the answer to one file: a mail, or several in mbox format (RFC 4155). Raises OSError."""
     row: dict[str, Any] = {"file": path.name, "recipients": []}
-    try:
-        if (octets := path.stat().st_size) > MAX_OCTETS:
-            raise LimitError(f"{octets:,} octets, over {MAX_OCTETS:,}")
-        for raw in _mails(path.read_bytes()):
+    for number, raw in enumerate(_mails(path), 1):
+        try:
             mail = read(raw)
-            row["recipients"] += [_recipient(mail, each, qualifier) for each in mail.recipients]
-    except LimitError as error:
-        return {"file": path.name, "recipients": [], "error": str(error)}
+        except LimitError as error:
+            row.setdefault("error", f"mail {number}: {error}" if number > 1 else str(error))
+            continue
+        row["recipients"] += [_recipient(mail, each, qualifier) for each in mail.recipients]
     return row
 
 
-def _mails(content: bytes) -> Iterator[bytes]:
-    """Cut an mbox into its mails; a file that does not begin as one is one mail."""
-    if not content.startswith(b"From "):
-        yield content
-        return
-    first, *others = content.split(b"\n\nFrom ")
-    yield first
-    yield from (b"From " + other for other in others)
+def _mails(path: Path) -> Iterator[bytes]:
+    """Cut an mbox into its mails; a file that does not begin as one is one mail.
+
+    Of a longer mail, enough to tell that it is too long. Raises OSError.
+    """
+    with path.open("rb") as file:
+        mail = bytearray(file.readline(_LONGEST_LINE))
+        is_mbox, is_behind_empty = _BEGINS_MAIL.match(mail) is not None, False
+        for line in iter(lambda: file.readline(_LONGEST_LINE), b""):
+            if is_mbox and is_behind_empty and _BEGINS_MAIL.match(line):
+                yield bytes(mail)
+                mail.clear()
+            if len(mail) <= MAX_OCTETS:
+                mail += line
+            is_behind_empty = not line.strip()
+    yield bytes(mail)
 
 
 def _recipient(mail: InboundMail, recipient: Recipient, qualifier: Qualifier) -> dict[str, Any]:
@@ -71,8 +83,16 @@ def main(arguments: list[str]) -> int:
         return 2
     try:
         qualifier = Qualifier(load(load_settings(BounceSettings).rules))
+        unreadable = None
         for path in sorted(path for path in Path(arguments[0]).iterdir() if path.is_file()):
-            print(json.dumps(row_of(path, qualifier)))
+            try:
+                row = row_of(path, qualifier)
+            except OSError as error:
+                unreadable = OSError(f"{path.name}: {error.strerror}")
+                row = {"file": path.name, "recipients": [], "error": error.strerror}
+            print(json.dumps(row))
+        if unreadable is not None:
+            return failed("inbound", unreadable)
     except (RuleError, SettingsError, OSError) as error:
         return failed("inbound", error)
     return 0

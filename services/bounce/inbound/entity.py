@@ -95,7 +95,8 @@ class Entity:
 def opened(raw: bytes) -> Entity:
     """Open a mail. Line ends may be CRLF, LF or CR. Raises LimitError."""
     if len(raw) > MAX_OCTETS:
-        raise LimitError(f"{len(raw):,} octets, over {MAX_OCTETS:,}")
+        # Not how many: callers cut what is longer.
+        raise LimitError(f"over {MAX_OCTETS:,} octets")
     content = raw.replace(b"\r\n", b"\n").replace(b"\r", b"\n").lstrip(b"\n")
     if content.startswith(b"From "):
         content = content.partition(b"\n")[2]
