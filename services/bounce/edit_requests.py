@@ -25,6 +25,7 @@ _ANY = QualificationStatus.QUALIFICATION_STATUS_UNSPECIFIED
 _TO_QUALIFY = QualificationStatus.QUALIFICATION_STATUS_TO_QUALIFY
 _IGNORE = QualificationStatus.QUALIFICATION_STATUS_IGNORE
 _IGNORED = FailureType.FAILURE_TYPE_IGNORED
+_ANYTHING, _FINAL = Disposition.DISPOSITION_UNSPECIFIED, Disposition.DISPOSITION_FINAL
 
 
 def md5(field: str, text: str) -> str:
@@ -73,6 +74,8 @@ def _edit(edit: QualificationEdit, *, ignored: bool) -> None:
         raise invalid("edit.bounce_code", "BOUNCE_CODE_INVALID", "edit.bounce_code is none of a failure")
     if edit.disposition not in Disposition.values():
         raise invalid("edit.disposition", "DISPOSITION_INVALID", "edit.disposition is none")
+    if edit.type == FailureType.FAILURE_TYPE_HARD and edit.disposition not in (_ANYTHING, _FINAL):
+        raise invalid("edit.disposition", "DISPOSITION_INVALID", "edit.disposition: what is Hard is final")
 
 
 def check_list(request: ListQualificationsRequest) -> int:

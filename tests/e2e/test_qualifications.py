@@ -104,6 +104,7 @@ async def test_what_cannot_be_meant_is_one_line_and_exit_code_2(world: World, tm
         (("show", md5), f"there is no row {md5} (QUALIFICATION_UNKNOWN)"),
         (("set", md5), "--type and --reason, --status or --reset"),
         (("set", md5, "--reason", "refused"), "--type: is needed"),
+        (("set", md5, "--type", "hard"), "--reason: is needed"),
         (("set", md5, "--type", "hard", "--reason", "flurbled"), "--reason flurbled: one of"),
         (("set", md5, "--type", "hard", "--reason", "5"), "do not go together (TYPE_REASON_INVALID)"),
         (("set", md5, "--type", "hard", "--reason", "1", "--code", "11"), "--code 11: no bounce code"),

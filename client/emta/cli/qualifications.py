@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 from typing import Annotated, Any
 
 import typer
@@ -21,7 +20,7 @@ from emta.bounce.v1.qualifications_service_pb2 import (
 )
 from emta.cli import qualification_tables as tables
 from emta.cli import words
-from emta.cli.console import bad_input, client, out, print_json, run
+from emta.cli.console import bad_input, client, out, print_json, run, user_name
 from emta.cli.override import override
 from emta.client import Client
 
@@ -213,11 +212,13 @@ def set_(
         bad_input("--type and --reason, --status or --reset: say what is to be set")
     if said and not type_ and status != "ignore":
         bad_input("--type: is needed to say what a text means")
+    if type_ and not reason and status != "ignore":
+        bad_input("--reason: is needed to say what a text means")
     fields: dict[str, Any] = {
         "status": _value("--status", status or ("keep" if said else ""), STATUSES),
         "edit": edit if said else None,
         "reset_occurrences": reset,
-        "actor": who or getpass.getuser(),
+        "actor": who or user_name(),
         "comment": why,
     }
     run(_set(md5s, cluster, fields, json))

@@ -220,6 +220,11 @@ async def test_a_store_that_is_away_costs_no_answer_and_no_edit(
             "DISPOSITION_INVALID",
             "edit.disposition",
         ),
+        (
+            {"edit": QualificationEdit(type=HARD, reason=UNKNOWN, disposition=RETRY)},
+            "DISPOSITION_INVALID",
+            "edit.disposition",
+        ),
         ({"edit": USER_UNKNOWN, "status": IGNORE}, "TYPE_INVALID", "edit.type"),
         ({"edit": USER_UNKNOWN, "status": TO_QUALIFY}, "STATUS_INVALID", "edit"),
         ({"status": QualificationStatus.QUALIFICATION_STATUS_UNSPECIFIED}, "STATUS_INVALID", "status"),
