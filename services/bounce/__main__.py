@@ -20,5 +20,7 @@ if __name__ == "__main__":
             code = command(sys.argv[2:])
         except KeyboardInterrupt:
             code = 130  # as shells tell it
+        except BrokenPipeError as error:
+            code = offline.failed(sys.argv[1], error)
         raise SystemExit(code)
     process.main("bounce", BounceSettings, running)
