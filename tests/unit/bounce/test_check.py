@@ -67,7 +67,7 @@ def test_a_site_that_is_nobodys() -> None:
     )
 
     assert found == (
-        "test.toml:1: rule a: mx flurble.example: no provider has an MX host there; add a table [provider.NAME]"
+        "test.toml:1: rule a: mx flurble.example: no provider has an MX host there; add [provider.NAME]"
     )
 
 
