@@ -83,8 +83,8 @@ def override_paths(path: Path) -> list[Path]:
     """Name an override file, or all of a folder. Raises OSError."""
     if not path.is_dir():
         return [path]
-    # Not glob(): to that, a folder that may not be read is empty.
-    return sorted(each for each in path.iterdir() if each.suffix == ".toml")
+    # Not glob(): to that, a folder that may not be read is empty. Hidden files are editors'.
+    return sorted(each for each in path.iterdir() if each.suffix == ".toml" and each.name[0] != ".")
 
 
 def parse(shipped: Files, overrides: Files = ()) -> Catalogue:

@@ -117,7 +117,9 @@ class InboundService(inbound_service_pb2_grpc.InboundServiceServicer):
         if forged:
             _log.warning("forged return paths", mails=forged)
         return QualifyInboundResponse(
-            results=[_result(case) for case in opened], forged_return_paths=forged
+            results=[_result(case) for case in opened],
+            forged_return_paths=forged,
+            rules_version=qualifier.version,
         )
 
     async def _open(self, item: QualifyInboundItem) -> _Case | Problem:

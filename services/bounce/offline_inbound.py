@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-import re
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from emta import mbox
 from services.bounce.catalogue import RuleError, load
 from services.bounce.inbound.entity import MAX_OCTETS, LimitError
 from services.bounce.inbound.mail import InboundMail, MailKind, Recipient
@@ -26,40 +25,19 @@ _ACTIONS = {
     MailKind.AUTO_REPLY: "auto-reply",
 }
 
-# "From address Mon Nov  2 10:00:00 2026"; a sentence that begins with "From" has no time in it.
-_BEGINS_MAIL = re.compile(rb"From \S* .*\d\d:\d\d")
-_LONGEST_LINE = 64 * 1024
-
 
 def row_of(path: Path, qualifier: Qualifier) -> dict[str, Any]:
     """Give the answer to one file: a mail, or several in mbox format (RFC 4155). Raises OSError."""
     row: dict[str, Any] = {"file": path.name, "recipients": []}
-    for number, raw in enumerate(_mails(path), 1):
-        try:
-            mail = read(raw)
-        except LimitError as error:
-            row.setdefault("error", f"mail {number}: {error}" if number > 1 else str(error))
-            continue
-        row["recipients"] += [_recipient(mail, each, qualifier) for each in mail.recipients]
-    return row
-
-
-def _mails(path: Path) -> Iterator[bytes]:
-    """Cut an mbox into its mails; a file that does not begin as one is one mail.
-
-    Of a longer mail, enough to tell that it is too long. Raises OSError.
-    """
     with path.open("rb") as file:
-        mail = bytearray(file.readline(_LONGEST_LINE))
-        is_mbox, is_behind_empty = _BEGINS_MAIL.match(mail) is not None, False
-        for line in iter(lambda: file.readline(_LONGEST_LINE), b""):
-            if is_mbox and is_behind_empty and _BEGINS_MAIL.match(line):
-                yield bytes(mail)
-                mail.clear()
-            if len(mail) <= MAX_OCTETS:
-                mail += line
-            is_behind_empty = not line.strip()
-    yield bytes(mail)
+        for number, raw in enumerate(mbox.mails(file, MAX_OCTETS), 1):
+            try:
+                mail = read(raw)
+            except LimitError as error:
+                row.setdefault("error", f"mail {number}: {error}" if number > 1 else str(error))
+                continue
+            row["recipients"] += [_recipient(mail, each, qualifier) for each in mail.recipients]
+    return row
 
 
 def _recipient(mail: InboundMail, recipient: Recipient, qualifier: Qualifier) -> dict[str, Any]:

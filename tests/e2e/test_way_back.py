@@ -217,6 +217,20 @@ async def test_a_maildir_is_drained_and_what_cannot_be_read_stays(world: World, 
     assert (await world.entry()).status == FAILED
 
 
+async def test_an_mbox_is_taken_apart_and_stays(world: World, tmp_path: Path) -> None:
+    sender = await sent(world, signed())
+    mails = [returned.personal(), returned.dsn(RECIPIENT, to=sender)]
+    separator = b"From MAILER-DAEMON Mon Nov  2 10:00:00 2026\n"
+    (tmp_path / "box").write_bytes(b"\n\n".join(separator + mail for mail in mails))
+
+    code, out, err = await emta(world, tmp_path, "inbound", "box", "--remove")
+
+    assert (code, err) == (0, "")
+    assert out.startswith("box: other\nbox, mail 2: bounce\n")
+    assert (await world.entry()).status == FAILED
+    assert (tmp_path / "box").exists()
+
+
 async def test_while_bounce_is_away_the_mail_server_is_told_to_try_again(
     world: World, tmp_path: Path
 ) -> None:

@@ -13,6 +13,7 @@ import grpc
 import typer
 from rich.text import Text
 
+from emta import mbox
 from emta.bounce.v1.inbound_service_pb2 import (
     FoundBy,
     InboundEffect,
@@ -53,7 +54,7 @@ def inbound(
         str,
         typer.Argument(
             metavar="FILE|DIR|-",
-            help="A mail, a folder or Maildir of mails, or standard input.",
+            help="A mail, an mbox, a folder or Maildir of mails, or standard input.",
             show_default=False,
         ),
     ],
@@ -69,7 +70,9 @@ def inbound(
             writable=True,
         ),
     ] = None,
-    remove: Annotated[bool, typer.Option("--remove", help="Remove each file that was dealt with.")] = False,
+    remove: Annotated[
+        bool, typer.Option("--remove", help="Remove each file that was dealt with, but mboxes.")
+    ] = False,
     json: Annotated[bool, typer.Option("--json", help="JSON lines, for machines.")] = False,
 ) -> None:
     """Hand over bounces, complaints and answers that came back by mail.
@@ -102,7 +105,8 @@ async def _inbound(source: str, recipient: str, other: Path | None, remove: bool
                     continue
                 if other is not None and result.report.kind == InboundKind.INBOUND_KIND_OTHER:
                     _keep(batch[name].content, other)
-                if remove:
+                # A mailbox file holds other mails, and its mail server may be writing to it.
+                if remove and not mbox.is_mbox(batch[name].content):
                     _remove(name)
     return exit_code
 
@@ -145,11 +149,13 @@ def _mails(source: str) -> Iterator[tuple[str, QualifyInboundItem]]:
     path = Path(source)
     try:
         for file in _files(path) if path.is_dir() else [path]:
-            with file.open("rb") as opened:
-                item = QualifyInboundItem(content=opened.read(_MOST_OCTETS + 1))
             # Written once, when the mail came.
-            item.arrival_time.FromSeconds(min(int(file.stat().st_mtime), int(time.time())))
-            yield str(file), item
+            arrived = min(int(file.stat().st_mtime), int(time.time()))
+            with file.open("rb") as opened:
+                for number, content in enumerate(mbox.mails(opened, _MOST_OCTETS), 1):
+                    item = QualifyInboundItem(content=content)
+                    item.arrival_time.FromSeconds(arrived)
+                    yield (str(file) if number == 1 else f"{file}, mail {number}"), item
     except OSError as error:
         bad_input(f"{error.filename}: {error.strerror}")
 

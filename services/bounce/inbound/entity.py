@@ -7,6 +7,7 @@ that limits come too late. Here a part is a slice of the mail until somebody ask
 from __future__ import annotations
 
 import re
+from codecs import BOM_UTF8
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -97,7 +98,7 @@ def opened(raw: bytes) -> Entity:
     if len(raw) > MAX_OCTETS:
         # Not how many: callers cut what is longer.
         raise LimitError(f"over {MAX_OCTETS:,} octets")
-    content = raw.replace(b"\r\n", b"\n").replace(b"\r", b"\n").lstrip(b"\n")
+    content = raw.removeprefix(BOM_UTF8).replace(b"\r\n", b"\n").replace(b"\r", b"\n").lstrip(b"\n")
     if content.startswith(b"From "):
         content = content.partition(b"\n")[2]
     # So that every part begins behind a line end.

@@ -33,6 +33,14 @@ async def test_overrides_are_in_force_from_the_start(tmp_path: Path) -> None:
     assert rule_for_strange(LiveRules()) == "undetermined"
 
 
+async def test_what_editors_leave_in_the_folder_is_no_override(tmp_path: Path) -> None:
+    (tmp_path / "ours.toml").write_text(override("ours"))
+    (tmp_path / ".#ours.toml").symlink_to("anna@desk.4711")
+    (tmp_path / "ours.toml~").write_text("half a ru")
+
+    assert rule_for_strange(LiveRules(tmp_path)) == "ours"
+
+
 async def test_what_changes_on_disk_is_in_force_soon(tmp_path: Path) -> None:
     clock = ManualClock()
     rules = LiveRules(tmp_path)
