@@ -217,6 +217,22 @@ async def test_a_maildir_is_drained_and_what_cannot_be_read_stays(world: World, 
     assert (await world.entry()).status == FAILED
 
 
+async def test_a_file_that_cannot_be_read_holds_up_no_other(world: World, tmp_path: Path) -> None:
+    sender = await sent(world, signed())
+    folder = tmp_path / "mails"
+    folder.mkdir()
+    (folder / "bounce").write_bytes(returned.dsn(RECIPIENT, to=sender))
+    # What even root cannot read from its start.
+    (folder / "closed").symlink_to("/proc/self/mem")
+
+    code, out, err = await emta(world, tmp_path, "inbound", "mails", "--remove")
+
+    assert (code, err) == (2, "emta: mails/closed: Input/output error\n")
+    assert out.startswith("mails/bounce: bounce\n")
+    assert (await world.entry()).status == FAILED
+    assert not (folder / "bounce").exists()
+
+
 async def test_an_mbox_is_taken_apart_and_stays(world: World, tmp_path: Path) -> None:
     sender = await sent(world, signed())
     mails = [returned.personal(), returned.dsn(RECIPIENT, to=sender)]

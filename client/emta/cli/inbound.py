@@ -91,8 +91,9 @@ def inbound(
 
 async def _inbound(source: str, recipient: str, other: Path | None, remove: bool, json: bool) -> int:
     exit_code = 0
+    unreadable: list[str] = []
     async with client() as connection:
-        for batch in _batches(_mails(source), recipient):
+        for batch in _batches(_mails(source, unreadable), recipient):
             for name, result in zip(batch, await _hand_over(connection, batch), strict=True):
                 problem = Problem.from_status(result.error) if result.HasField("error") else None
                 if json:
@@ -108,7 +109,9 @@ async def _inbound(source: str, recipient: str, other: Path | None, remove: bool
                 # A mailbox file holds other mails, and its mail server may be writing to it.
                 if remove and not mbox.is_mbox(batch[name].content):
                     _remove(name)
-    return exit_code
+    for why in unreadable:
+        print(f"emta: {why}", file=sys.stderr)
+    return max(exit_code, EXIT_BAD_INPUT) if unreadable else exit_code
 
 
 def _comes_again(problem: Problem) -> bool:
@@ -141,23 +144,36 @@ async def _hand_over(connection: Client, batch: Batch) -> list[QualifyInboundRes
         return [QualifyInboundResult(error=problem.to_status())] * len(batch)
 
 
-def _mails(source: str) -> Iterator[tuple[str, QualifyInboundItem]]:
-    """Give mails by name. Of a longer one, enough for the service to say that it is too long."""
+def _mails(source: str, unreadable: list[str]) -> Iterator[tuple[str, QualifyInboundItem]]:
+    """Give mails by name. Of a longer one, enough for the service to say that it is too long.
+
+    What cannot be read is added to `unreadable`, and holds up no other. A file that is gone was dealt with
+    by somebody else meanwhile.
+    """
     if source == _STDIN:
         yield _STDIN, QualifyInboundItem(content=sys.stdin.buffer.read(_MOST_OCTETS + 1))
         return
     path = Path(source)
     try:
-        for file in _files(path) if path.is_dir() else [path]:
-            # Written once, when the mail came.
-            arrived = min(int(file.stat().st_mtime), int(time.time()))
-            with file.open("rb") as opened:
-                for number, content in enumerate(mbox.mails(opened, _MOST_OCTETS), 1):
-                    item = QualifyInboundItem(content=content)
-                    item.arrival_time.FromSeconds(arrived)
-                    yield (str(file) if number == 1 else f"{file}, mail {number}"), item
+        files = list(_files(path)) if path.is_dir() else [path]
     except OSError as error:
         bad_input(f"{error.filename}: {error.strerror}")
+    for file in files:
+        try:
+            yield from _mails_in(file)
+        except OSError as error:
+            if file == path or not isinstance(error, FileNotFoundError):
+                unreadable.append(f"{file}: {error.strerror}")
+
+
+def _mails_in(file: Path) -> Iterator[tuple[str, QualifyInboundItem]]:
+    # Written once, when the mail came.
+    arrived = min(int(file.stat().st_mtime), int(time.time()))
+    with file.open("rb") as opened:
+        for number, content in enumerate(mbox.mails(opened, _MOST_OCTETS), 1):
+            item = QualifyInboundItem(content=content)
+            item.arrival_time.FromSeconds(arrived)
+            yield (str(file) if number == 1 else f"{file}, mail {number}"), item
 
 
 def _files(folder: Path) -> Iterable[Path]:
