@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import os
 from datetime import timedelta
 from pathlib import Path
 
@@ -231,6 +233,27 @@ async def test_a_file_that_cannot_be_read_holds_up_no_other(world: World, tmp_pa
     assert out.startswith("mails/bounce: bounce\n")
     assert (await world.entry()).status == FAILED
     assert not (folder / "bounce").exists()
+
+
+async def test_a_file_that_cannot_be_removed_is_said(world: World, tmp_path: Path) -> None:
+    # What even root cannot remove.
+    code, out, err = await emta(world, tmp_path, "inbound", "/proc/version", "--remove")
+
+    assert (code, out) == (2, "/proc/version: other\n")
+    assert err.startswith("emta: /proc/version: cannot be removed: ")
+    assert err.count("\n") == 1
+
+
+async def test_a_file_s_name_may_be_in_no_encoding(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYTHONIOENCODING", "utf-8:strict")
+    (tmp_path / os.fsdecode(b"ma\xffil")).write_bytes(returned.personal())
+
+    code, out, err = await emta(world, tmp_path, "inbound", ".", "--json")
+
+    assert (code, err) == (0, "")
+    assert json.loads(out)["mail"]["file"] == r"ma\xffil"
 
 
 async def test_an_mbox_is_taken_apart_and_stays(world: World, tmp_path: Path) -> None:
