@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import sys
 import time
 from collections.abc import Iterable, Iterator
@@ -91,14 +92,15 @@ def inbound(
 
 async def _inbound(source: str, recipient: str, other: Path | None, remove: bool, json: bool) -> int:
     exit_code = 0
+    troubles: list[str] = []
     async with client() as connection:
-        for batch in _batches(_mails(source), recipient):
+        for batch in _batches(_mails(source, troubles), recipient):
             for name, result in zip(batch, await _hand_over(connection, batch), strict=True):
                 problem = Problem.from_status(result.error) if result.HasField("error") else None
                 if json:
-                    print_json("mail", {"file": name, **as_dict(result)})
+                    print_json("mail", {"file": _printable(name), **as_dict(result)})
                 else:
-                    _show(name, result, problem)
+                    _show(_printable(name), result, problem)
                 if problem is not None:
                     code = EX_TEMPFAIL if _comes_again(problem) else EXIT_BAD_INPUT
                     exit_code = max(exit_code, code)
@@ -107,8 +109,10 @@ async def _inbound(source: str, recipient: str, other: Path | None, remove: bool
                     _keep(batch[name].content, other)
                 # A mailbox file holds other mails, and its mail server may be writing to it.
                 if remove and not mbox.is_mbox(batch[name].content):
-                    _remove(name)
-    return exit_code
+                    _remove(name, troubles)
+    for why in troubles:
+        print(f"emta: {why}", file=sys.stderr)
+    return max(exit_code, EXIT_BAD_INPUT) if troubles else exit_code
 
 
 def _comes_again(problem: Problem) -> bool:
@@ -126,9 +130,18 @@ def _keep(content: bytes, folder: Path) -> None:
         raise SystemExit(EX_TEMPFAIL) from None
 
 
-def _remove(name: str) -> None:
-    if name != _STDIN:
+def _remove(name: str, troubles: list[str]) -> None:
+    if name == _STDIN:
+        return
+    try:
         Path(name).unlink(missing_ok=True)
+    except OSError as error:
+        troubles.append(f"{_printable(name)}: cannot be removed: {error.strerror}")
+
+
+def _printable(name: str) -> str:
+    """Give a file's name, which may be in no encoding, as text."""
+    return os.fsencode(name).decode(errors="backslashreplace")
 
 
 async def _hand_over(connection: Client, batch: Batch) -> list[QualifyInboundResult]:
@@ -141,23 +154,36 @@ async def _hand_over(connection: Client, batch: Batch) -> list[QualifyInboundRes
         return [QualifyInboundResult(error=problem.to_status())] * len(batch)
 
 
-def _mails(source: str) -> Iterator[tuple[str, QualifyInboundItem]]:
-    """Give mails by name. Of a longer one, enough for the service to say that it is too long."""
+def _mails(source: str, troubles: list[str]) -> Iterator[tuple[str, QualifyInboundItem]]:
+    """Give mails by name. Of a longer one, enough for the service to say that it is too long.
+
+    What cannot be read is added to `troubles`, and holds up no other. A file that is gone was dealt with
+    by somebody else meanwhile.
+    """
     if source == _STDIN:
         yield _STDIN, QualifyInboundItem(content=sys.stdin.buffer.read(_MOST_OCTETS + 1))
         return
     path = Path(source)
     try:
-        for file in _files(path) if path.is_dir() else [path]:
-            # Written once, when the mail came.
-            arrived = min(int(file.stat().st_mtime), int(time.time()))
-            with file.open("rb") as opened:
-                for number, content in enumerate(mbox.mails(opened, _MOST_OCTETS), 1):
-                    item = QualifyInboundItem(content=content)
-                    item.arrival_time.FromSeconds(arrived)
-                    yield (str(file) if number == 1 else f"{file}, mail {number}"), item
+        files = list(_files(path)) if path.is_dir() else [path]
     except OSError as error:
         bad_input(f"{error.filename}: {error.strerror}")
+    for file in files:
+        try:
+            yield from _mails_in(file)
+        except OSError as error:
+            if file == path or not isinstance(error, FileNotFoundError):
+                troubles.append(f"{_printable(str(file))}: {error.strerror}")
+
+
+def _mails_in(file: Path) -> Iterator[tuple[str, QualifyInboundItem]]:
+    # Written once, when the mail came.
+    arrived = min(int(file.stat().st_mtime), int(time.time()))
+    with file.open("rb") as opened:
+        for number, content in enumerate(mbox.mails(opened, _MOST_OCTETS), 1):
+            item = QualifyInboundItem(content=content)
+            item.arrival_time.FromSeconds(arrived)
+            yield (str(file) if number == 1 else f"{file}, mail {number}"), item
 
 
 def _files(folder: Path) -> Iterable[Path]:
