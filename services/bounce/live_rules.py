@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 from services.bounce import check, edit
-from services.bounce.catalogue import Catalogue, RuleError, load
+from services.bounce.catalogue import Catalogue, RuleError, load, override_paths
 from services.bounce.qualify import Qualifier
 from services.chassis.background import beside
 from services.chassis.clock import Clock
@@ -99,8 +99,8 @@ def _signature(path: Path | None) -> Signature:
     if path is None:
         return ()
     found = []
-    for each in sorted(path.glob("*.toml")) if path.is_dir() else [path]:
-        with suppress(OSError):  # gone: that differs, too
+    with suppress(OSError):  # gone: that differs, too
+        for each in override_paths(path):
             state = each.stat()
             found.append((each.name, state.st_ino, state.st_mtime_ns, state.st_size))
     return tuple(found)
