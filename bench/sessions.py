@@ -21,9 +21,11 @@ import aiosmtplib
 import uvloop
 
 from demo.receiver.certificate import server_context
+from services.relay.connection import Timeouts
+from services.relay.connector import Connector
 from services.relay.mx import MxHost, Route
 from services.relay.networks import Networks
-from services.relay.session import Connector, Delivered, Timeouts, Transaction
+from services.relay.transaction import Delivered, Transaction
 
 _ADDRESS = "127.0.0.1"
 _ROUTE = Route(((10, MxHost("mx.bench.example", (_ADDRESS,))),))

@@ -19,6 +19,8 @@ from services.chassis.logs import Log
 from services.chassis.rpc import Server
 from services.chassis.store import answers, open_store
 from services.relay.acceptances import Acceptances
+from services.relay.connection import Timeouts
+from services.relay.connector import Connector
 from services.relay.deliver import Deliverer
 from services.relay.dispatcher import Dispatcher
 from services.relay.limits import Limits
@@ -28,7 +30,6 @@ from services.relay.networks import Networks
 from services.relay.peers import connected
 from services.relay.reporter import Reporter
 from services.relay.server import RelayService
-from services.relay.session import Connector, Timeouts
 from services.relay.settings import RelaySettings
 from services.relay.shards import Shards
 from services.relay.site_service import SiteService

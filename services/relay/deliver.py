@@ -22,18 +22,19 @@ from services.relay import outcomes
 from services.relay.acceptance_reporter import AcceptanceReporter
 from services.relay.acceptances import Acceptances
 from services.relay.attempt import Attempt
+from services.relay.connector import Connector
 from services.relay.lanes import Lanes
 from services.relay.limits import Limits
 from services.relay.mx import MxResolver, Route
 from services.relay.peers import Peers
 from services.relay.replies import AttemptFailed
 from services.relay.retry import next_attempt
-from services.relay.session import Connector, Delivered, Refused, Result, Transaction, Unknown
 from services.relay.settings import RelaySettings
 from services.relay.settler import Settler
 from services.relay.stage import Stage
 from services.relay.store.queue import Queue
 from services.relay.store.record import Claimed
+from services.relay.transaction import Delivered, Refused, Result, Transaction, Unknown
 
 _log = Log("relay")
 

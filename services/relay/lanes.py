@@ -14,11 +14,13 @@ from services.chassis.clock import Clock
 from services.chassis.logs import Log
 from services.chassis.telemetry import begin_span
 from services.relay.attempt import Attempt
+from services.relay.connector import Connector
 from services.relay.limits import Limits, Slot
 from services.relay.mx import Route
 from services.relay.mx_rules import Site
 from services.relay.replies import AttemptFailed
-from services.relay.session import Connector, Refused, Result, Session, Transaction
+from services.relay.session import Session
+from services.relay.transaction import Refused, Result, Transaction
 
 _log = Log("relay")
 

@@ -22,9 +22,9 @@ from emta.feedback.v1.outcome_pb2 import (
     UnknownResult,
 )
 from emta.relay.v1.message_pb2 import Message
-from services.relay.session import Delivered, Unknown
 from services.relay.store.record import Claimed
 from services.relay.submission import Submission
+from services.relay.transaction import Delivered, Unknown
 
 # Our own refusals (contract 1.3, code 25): about us, never about the address.
 _ADMIN_FAILURE = Qualification(

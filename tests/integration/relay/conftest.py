@@ -30,6 +30,6 @@ def pytest_asyncio_loop_factories(
 ) -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:
     """Have the tests of sessions run on both loops: their transports differ in what matters there."""
     loops: dict[str, Callable[[], asyncio.AbstractEventLoop]] = {"asyncio": asyncio.new_event_loop}
-    if item.path.name.startswith(("test_session", "test_wire", "test_guards")):
+    if item.path.name.startswith(("test_connector", "test_session", "test_wire", "test_guards")):
         loops["uvloop"] = uvloop.new_event_loop
     return loops

@@ -14,10 +14,13 @@ from demo.receiver.certificate import server_context
 from demo.receiver.dns_server import DnsServer
 from demo.receiver.zone import Zone
 from emta.bounce.v1.smtp_reply_pb2 import SmtpReply
+from services.relay.connection import Timeouts
+from services.relay.connector import Connector
 from services.relay.mx import MxResolver
 from services.relay.networks import Networks
 from services.relay.replies import AttemptFailed
-from services.relay.session import Connector, Session, Timeouts, Transaction
+from services.relay.session import Session
+from services.relay.transaction import Transaction
 from tests.integration.relay.scripted_server import (
     EHLO,
     EHLO_BOTH,

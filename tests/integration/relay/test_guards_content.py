@@ -9,7 +9,7 @@ import dkim
 import pytest
 
 from services.relay.message import normalize
-from services.relay.session import Delivered, Transaction
+from services.relay.transaction import Delivered, Transaction
 from tests.integration.relay.lax_server import LaxServer
 from tests.integration.relay.scripted_world import ADDRESS, DOMAIN, MANNERS, MESSAGE, Manner, World, message
 

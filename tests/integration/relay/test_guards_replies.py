@@ -10,8 +10,10 @@ import pytest
 
 from emta.bounce.v1.smtp_reply_pb2 import FailureKind as Kind
 from emta.bounce.v1.smtp_reply_pb2 import SmtpPhase as Phase
+from services.relay.connection import Timeouts
 from services.relay.replies import MAX_TEXT, AttemptFailed
-from services.relay.session import Delivered, Refused, Session, Timeouts, Unknown
+from services.relay.session import Session
+from services.relay.transaction import Delivered, Refused, Unknown
 from tests.integration.relay.scripted_server import (
     HANGS_UP,
     SILENCE,

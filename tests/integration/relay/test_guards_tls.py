@@ -10,7 +10,7 @@ from demo.receiver.certificate import server_context
 from emta.bounce.v1.smtp_reply_pb2 import FailureKind as Kind
 from emta.bounce.v1.smtp_reply_pb2 import SmtpPhase as Phase
 from services.relay import tls
-from services.relay.session import Delivered
+from services.relay.transaction import Delivered
 from tests.integration.relay.scripted_server import EHLO_BOTH, EHLO_STARTTLS, ScriptedServer
 from tests.integration.relay.scripted_world import (
     DOMAIN,

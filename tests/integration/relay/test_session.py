@@ -10,7 +10,7 @@ from demo.receiver.certificate import server_context
 from emta.bounce.v1.smtp_reply_pb2 import FailureKind as Kind
 from emta.bounce.v1.smtp_reply_pb2 import SmtpPhase as Phase
 from emta.bounce.v1.smtp_reply_pb2 import SmtpReply
-from services.relay.session import Delivered, Refused, Transaction, Unknown
+from services.relay.transaction import Delivered, Refused, Transaction, Unknown
 from tests.integration.relay.scripted_server import EHLO_STARTTLS, HANGS_UP, SILENCE, Reply, ScriptedServer
 from tests.integration.relay.scripted_world import (
     ADDRESS,

@@ -10,7 +10,8 @@ import pytest
 from emta.bounce.v1.smtp_reply_pb2 import FailureKind as Kind
 from emta.bounce.v1.smtp_reply_pb2 import SmtpPhase as Phase
 from services.relay.replies import AttemptFailed
-from services.relay.session import Delivered, Refused, Result, Session, Transaction, Unknown
+from services.relay.session import Session
+from services.relay.transaction import Delivered, Refused, Result, Transaction, Unknown
 from tests.integration.relay.scripted_server import EHLO_BOTH, HANGS_UP, Reply, ScriptedServer
 from tests.integration.relay.scripted_world import (
     DOMAIN,

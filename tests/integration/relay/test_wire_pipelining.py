@@ -10,9 +10,10 @@ import pytest
 from demo.receiver import Receiver
 from emta.bounce.v1.smtp_reply_pb2 import FailureKind as Kind
 from emta.bounce.v1.smtp_reply_pb2 import SmtpPhase as Phase
+from services.relay.connector import Connector
 from services.relay.mx import MxResolver
 from services.relay.networks import Networks
-from services.relay.session import Connector, Delivered, Refused, Transaction
+from services.relay.transaction import Delivered, Refused, Transaction
 from tests.integration.relay.scripted_server import SILENCE, Reply
 from tests.integration.relay.scripted_world import DOMAIN, PATIENT, Manner, World, message
 from tests.support.clock import ManualClock

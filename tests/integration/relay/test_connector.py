@@ -15,9 +15,10 @@ from demo.receiver.certificate import server_context
 from emta.bounce.v1.smtp_reply_pb2 import FailureKind as Kind
 from emta.bounce.v1.smtp_reply_pb2 import SmtpPhase as Phase
 from services.relay import connection
+from services.relay.connector import Connector
 from services.relay.mx import MxResolver
 from services.relay.networks import Networks
-from services.relay.session import Connector, Delivered, Refused, Transaction
+from services.relay.transaction import Delivered, Refused, Transaction
 from tests.integration.relay.scripted_server import EHLO_STARTTLS, HANGS_UP, SILENCE, Reply, ScriptedServer
 from tests.integration.relay.scripted_world import (
     ADDRESS,
