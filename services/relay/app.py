@@ -33,7 +33,11 @@ from services.relay.server import RelayService
 from services.relay.settings import RelaySettings
 from services.relay.shards import Shards
 from services.relay.site_service import SiteService
+from services.relay.store.accept import Acceptor
+from services.relay.store.bodies import Bodies
 from services.relay.store.limits import LimitStore
+from services.relay.store.outbox import Outbox
+from services.relay.store.owners import Owners
 from services.relay.store.queue import Queue
 from services.relay.store.recipient_secret import recipient_secret
 
@@ -48,11 +52,16 @@ async def running(settings: RelaySettings, clock: Clock | None = None) -> AsyncI
         clock_of(store, clock) as clock,
         connected(settings.signer, settings.bounce, settings.feedback) as peers,
     ):
-        queue = Queue(store, settings.shards, outbox_max=settings.outbox_max, acks=settings.acks)
-        await queue.fix_shards()
+        owners = Owners(store, settings.shards)
+        await owners.fix_shards()
+        bodies = Bodies()
+        acceptor = Acceptor(
+            store, bodies, settings.shards, outbox_max=settings.outbox_max, acks=settings.acks
+        )
+        queue = Queue(store, bodies, acks=settings.acks)
         relay_id = f"{socket.gethostname()}/{os.getpid()}/{secrets.token_hex(4)}"
-        shards = Shards(queue, clock, relay_id, settings.lease_seconds)
-        reporter = Reporter(queue, shards, peers)
+        shards = Shards(owners, clock, relay_id, settings.lease_seconds)
+        reporter = Reporter(Outbox(store), shards, peers)
         limit_store, rules = LimitStore(store), MxRules.load(settings.mx_rules)
         limits = Limits(limit_store, clock, rules, relay_id, settings.lease_seconds)
         marks = Marks(
@@ -90,7 +99,7 @@ async def running(settings: RelaySettings, clock: Clock | None = None) -> AsyncI
             lease_seconds=settings.lease_seconds,
             drain_seconds=settings.drain_seconds,
         )
-        service = RelayService(queue, clock, settings, headroom, accepted, peers.rows)
+        service = RelayService(acceptor, clock, settings, headroom, accepted, peers.rows)
         sites = SiteService(limit_store, rules, clock)
         async with (
             _server(settings, store, service, sites) as server,

@@ -19,7 +19,7 @@ from services.chassis.background import beside
 from services.chassis.logs import Log
 from services.relay.peers import Peers
 from services.relay.shards import Shards
-from services.relay.store.queue import Queue, Reported
+from services.relay.store.outbox import Outbox, Reported
 
 _log = Log("relay")
 
@@ -43,8 +43,8 @@ _ROUNDS = 5
 class Reporter:
     """Reports the outcomes of our shards, each shard's in their order."""
 
-    def __init__(self, queue: Queue, shards: Shards, peers: Peers) -> None:
-        self._queue = queue
+    def __init__(self, outbox: Outbox, shards: Shards, peers: Peers) -> None:
+        self._outbox = outbox
         self._shards = shards
         self._peers = peers
         self._wake = asyncio.Event()
@@ -98,13 +98,13 @@ class Reporter:
     async def report(self) -> bool:
         """Report a batch of our shards; gives whether Feedback took any. Raises Problem, RedisError."""
         shards = self._in_turn(sorted(self._shards.mine))
-        outbox = await self._queue.outbox(shards, _ENTRIES) if shards else {}
+        waiting = await self._outbox.oldest(shards, _ENTRIES) if shards else {}
         request = RecordOutcomesRequest(producer=_PRODUCER)
         names: dict[int, list[str]] = {}
         ends: dict[int, int] = {}
         octets = 0
-        self._left_some = any(len(entries) == _ENTRIES for entries in outbox.values())
-        for shard, entries in outbox.items():
+        self._left_some = any(len(entries) == _ENTRIES for entries in waiting.values())
+        for shard, entries in waiting.items():
             for name, items in entries:
                 before, octets = len(request.items), octets + len(items)
                 request.MergeFromString(items)
@@ -124,7 +124,7 @@ class Reporter:
             again, refused = self._not_taken(request.items[start:end], results[start:end])
             reported[shard] = Reported(names[shard], end - start, again, refused)
             start = end
-        await self._queue.acknowledge(reported)
+        await self._outbox.acknowledge(reported)
         return any(part.outcomes > len(part.again) for part in reported.values())
 
     def _in_turn(self, shards: list[int]) -> list[int]:

@@ -27,7 +27,7 @@ from services.relay import outcomes, resubmission, submission
 from services.relay.intake import Intake
 from services.relay.resubmission import Rows
 from services.relay.settings import RelaySettings
-from services.relay.store.queue import Accepting, Queue
+from services.relay.store.accept import Accepting, Acceptor
 from services.relay.submission import Submission
 
 # Contract decision 15.
@@ -46,14 +46,14 @@ class RelayService(relay_service_pb2_grpc.RelayServiceServicer):
 
     def __init__(
         self,
-        queue: Queue,
+        acceptor: Acceptor,
         clock: Clock,
         settings: RelaySettings,
         headroom: Headroom,
         accepted: Callable[[], None],
         rows: Rows,
     ) -> None:
-        self._queue = queue
+        self._acceptor = acceptor
         self._clock = clock
         self._settings = settings
         self._headroom = headroom
@@ -158,7 +158,7 @@ class RelayService(relay_service_pb2_grpc.RelayServiceServicer):
                 spans.callback(span.end)
                 told = outcomes.taken_into_account(item, span.traceparent)
                 batch.append(Accepting(item, span.traceparent, told))
-            firsts = await self._queue.accept(batch, now_ms) if batch else []
+            firsts = await self._acceptor.accept(batch, now_ms) if batch else []
         return {id(item): first for item, first in zip(good, firsts, strict=True)}
 
 

@@ -16,7 +16,7 @@ from redis.exceptions import RedisError
 from services.chassis.background import beside
 from services.chassis.clock import Clock
 from services.chassis.logs import Log
-from services.relay.store.queue import Queue
+from services.relay.store.owners import Owners
 
 _log = Log("relay")
 
@@ -24,12 +24,12 @@ _log = Log("relay")
 class Shards:
     """The shards of one Relay; `relay_id` is like no other's."""
 
-    def __init__(self, queue: Queue, clock: Clock, relay_id: str, lease_seconds: float) -> None:
-        self._queue = queue
+    def __init__(self, owners: Owners, clock: Clock, relay_id: str, lease_seconds: float) -> None:
+        self._owners = owners
         self._clock = clock
         self._relay_id = relay_id
         self._lease_ms = round(lease_seconds * 1000)
-        self._first = zlib.crc32(relay_id.encode()) % queue.shards
+        self._first = zlib.crc32(relay_id.encode()) % owners.shards
         self.mine: set[int] = set()
 
     @property
@@ -59,14 +59,14 @@ class Shards:
     async def share(self) -> None:
         """Announce ourselves, and take or let go shards. Raises RedisError."""
         now_ms = self._clock.now_ms()
-        relays = await self._queue.announce(self._relay_id, now_ms, now_ms + self._lease_ms)
-        share = -(-self._queue.shards // relays)
+        relays = await self._owners.announce(self._relay_id, now_ms, now_ms + self._lease_ms)
+        share = -(-self._owners.shards // relays)
         mine: set[int] = set()
         for shard in sorted(self._in_order(), key=lambda shard: shard not in self.mine):
             until_ms = now_ms + self._lease_ms if len(mine) < share else None
             if until_ms is None and shard not in self.mine:
                 break
-            if await self._queue.own(shard, self._relay_id, now_ms, until_ms):
+            if await self._owners.own(shard, self._relay_id, now_ms, until_ms):
                 mine.add(shard)
         self.mine = mine
 
@@ -74,13 +74,13 @@ class Shards:
         """Let go of everything, so that others need not wait until our time is over."""
         try:
             now_ms = self._clock.now_ms()
-            await self._queue.announce(self._relay_id, now_ms, None)
+            await self._owners.announce(self._relay_id, now_ms, None)
             for shard in self.mine:
-                await self._queue.own(shard, self._relay_id, now_ms, None)
+                await self._owners.own(shard, self._relay_id, now_ms, None)
         except RedisError as error:
             _log.warning("store_away", error=type(error).__name__)
         self.mine = set()
 
     def _in_order(self) -> list[int]:
-        shards = self._queue.shards
+        shards = self._owners.shards
         return [(self._first + number) % shards for number in range(shards)]

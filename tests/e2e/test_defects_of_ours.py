@@ -11,6 +11,7 @@ from emta.feedback.v1.log_pb2 import LogStatus
 from services.chassis.headroom import Headroom
 from services.relay.peers import Peers
 from services.relay.store.limits import LimitStore
+from services.relay.store.owners import Owners
 from services.relay.store.queue import Queue
 from tests.e2e.conftest import World, message
 from tests.support.eventually import eventually
@@ -18,7 +19,7 @@ from tests.support.eventually import eventually
 LOOPS = {
     "dispatcher": (Queue, "claim"),
     "leases": (Queue, "renew"),
-    "shards": (Queue, "announce"),
+    "shards": (Owners, "announce"),
     "reporter": (Peers, "record"),
     "limits": (LimitStore, "reserve"),
     "headroom": (Headroom, "look"),

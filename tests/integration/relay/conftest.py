@@ -8,9 +8,12 @@ from contextlib import AsyncExitStack
 
 import pytest
 import uvloop
+from redis.asyncio import Redis
 
 from demo.receiver.dns_server import DnsServer
 from demo.receiver.zone import Zone
+from services.chassis import store as stores
+from tests.integration.relay.relay_store import RelayStore
 from tests.integration.relay.scripted_world import World
 from tests.support.clock import ManualClock
 
@@ -23,6 +26,25 @@ async def world(clock: ManualClock) -> AsyncIterator[World]:
     async with AsyncExitStack() as stack:
         stack.push_async_callback(dns.close)
         yield World(zone, dns, clock, stack)
+
+
+@pytest.fixture(params=["store_url", "cluster_url"])
+def any_store_url(request: pytest.FixtureRequest) -> str:
+    """One server, and a Cluster: the queue is the same."""
+    url: str = request.getfixturevalue(request.param)
+    return url
+
+
+@pytest.fixture
+async def any_store(any_store_url: str) -> AsyncIterator[Redis]:
+    async with stores.connect(any_store_url, 5.0) as client:
+        await client.flushall()
+        yield client
+
+
+@pytest.fixture
+def relay(any_store: Redis) -> RelayStore:
+    return RelayStore(any_store)
 
 
 def pytest_asyncio_loop_factories(

@@ -11,8 +11,7 @@ import pytest
 from emta.problems import Problem
 from services.chassis.settings import Acks
 from services.chassis.store import ReplicasMissing, connect, store_problems
-from services.relay.store.queue import Queue
-from tests.integration.relay.test_queue import accept, claim, submitted
+from tests.integration.relay.relay_store import RelayStore, submitted
 from tests.support import valkey
 
 
@@ -25,13 +24,13 @@ async def primary(tmp_path: Path) -> AsyncIterator[valkey.Server]:
 async def test_an_accepted_message_survives_its_primary(primary: valkey.Server, tmp_path: Path) -> None:
     async with valkey.replica_of(primary, tmp_path / "replica") as replica:
         async with connect(primary.url, 5.0) as store:
-            queue = Queue(store, shards=1, outbox_max=10, acks=Acks(1))
-            assert await accept(queue, submitted()) == [b""]
+            relay = RelayStore(store, acks=Acks(1))
+            assert await relay.accept(submitted()) == [b""]
             primary.process.kill()
             await primary.process.wait()
         await replica.client.execute_command("REPLICAOF", "NO", "ONE")
         async with connect(replica.url, 5.0) as store:
-            assert len(await claim(Queue(store, shards=1, outbox_max=10))) == 1
+            assert len(await RelayStore(store).claim()) == 1
 
 
 async def test_without_its_replica_nothing_is_accepted_and_nothing_lost(
@@ -41,17 +40,17 @@ async def test_without_its_replica_nothing_is_accepted_and_nothing_lost(
         valkey.replica_of(primary, tmp_path / "replica") as replica,
         connect(primary.url, 5.0) as store,
     ):
-        queue = Queue(store, shards=1, outbox_max=10, acks=Acks(1, 0.2))
+        relay = RelayStore(store, acks=Acks(1, 0.2))
         replica.process.send_signal(signal.SIGSTOP)
         try:
             with pytest.raises(ReplicasMissing):
-                await accept(queue, submitted())
+                await relay.accept(submitted())
             with pytest.raises(Problem) as caught, store_problems():
-                await accept(queue, submitted())
+                await relay.accept(submitted())
         finally:
             replica.process.send_signal(signal.SIGCONT)
 
         assert caught.value.reason == "REPLICAS_MISSING"
-        (again,) = await accept(queue, submitted())
+        (again,) = await relay.accept(submitted())
         assert again != b""  # it had been queued, and is known
-        assert len(await claim(queue)) == 1
+        assert len(await relay.claim()) == 1

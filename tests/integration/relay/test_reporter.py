@@ -22,8 +22,9 @@ from services.feedback.settings import FeedbackSettings
 from services.relay.peers import Peers, connected
 from services.relay.reporter import Reporter
 from services.relay.shards import Shards
-from services.relay.store.queue import Accepting, Queue
-from tests.integration.relay.test_queue import CONTENT, submitted
+from services.relay.store.accept import Accepting
+from services.relay.store.owners import Owners
+from tests.integration.relay.relay_store import RelayStore, submitted
 from tests.support.clock import START_MS, ManualClock
 
 OUT_OF_ORDER = failed_precondition("OUTCOME_OUT_OF_ORDER", "outcome 2 waits for 1")
@@ -31,8 +32,8 @@ BUSY = unavailable("LEDGER_BUSY", "others change the same message")
 
 
 @pytest.fixture
-def queue(store: Redis) -> Queue:
-    return Queue(store, shards=2, outbox_max=10_000)
+def relay(store: Redis) -> RelayStore:
+    return RelayStore(store, shards=2, outbox_max=10_000)
 
 
 @pytest.fixture
@@ -47,10 +48,10 @@ async def peers(store: Redis, store_url: str, clock: ManualClock) -> AsyncIterat
 
 
 @pytest.fixture
-async def reporter(queue: Queue, clock: ManualClock, peers: Peers) -> Reporter:
-    shards = Shards(queue, clock, "relay", 30.0)
+async def reporter(store: Redis, relay: RelayStore, clock: ManualClock, peers: Peers) -> Reporter:
+    shards = Shards(Owners(store, 2), clock, "relay", 30.0)
     await shards.share()
-    return Reporter(queue, shards, peers)
+    return Reporter(relay.outbox, shards, peers)
 
 
 def outcome(name: str, octets: int = 0) -> RecordOutcomesItem:
@@ -65,52 +66,51 @@ def outcome(name: str, octets: int = 0) -> RecordOutcomesItem:
     return RecordOutcomesItem(producer_key=name, outcome=told)
 
 
-async def fill(queue: Queue, outcomes: int, octets: int = 0) -> None:
+async def fill(relay: RelayStore, outcomes: int, octets: int = 0) -> None:
     names = [f"m{number}" for number in range(outcomes)]
     for start in range(0, outcomes, 100):
         batch = [
-            Accepting(submitted(name, content=CONTENT), "", outcome(name, octets))
-            for name in names[start : start + 100]
+            Accepting(submitted(name), "", outcome(name, octets)) for name in names[start : start + 100]
         ]
-        await queue.accept(batch, START_MS)
+        await relay.acceptor.accept(batch, START_MS)
 
 
-async def waiting(queue: Queue) -> int:
-    return sum((await by_shard(queue)).values())
+async def waiting(relay: RelayStore) -> int:
+    return sum((await by_shard(relay)).values())
 
 
-async def by_shard(queue: Queue) -> dict[int, int]:
+async def by_shard(relay: RelayStore) -> dict[int, int]:
     """How many outcomes wait."""
-    outbox = await queue.outbox([0, 1], 10_000)
+    outbox = await relay.outbox.oldest([0, 1], 10_000)
     return {
         shard: sum(len(RecordOutcomesRequest.FromString(items).items) for _, items in entries)
         for shard, entries in outbox.items()
     }
 
 
-async def test_more_octets_than_fit_in_a_call_get_there(queue: Queue, reporter: Reporter) -> None:
-    await fill(queue, 900, octets=40_000)
+async def test_more_octets_than_fit_in_a_call_get_there(relay: RelayStore, reporter: Reporter) -> None:
+    await fill(relay, 900, octets=40_000)
 
     await reporter.flush()
 
-    assert await waiting(queue) == 0
+    assert await waiting(relay) == 0
 
 
-async def test_no_shard_waits_until_another_has_nothing_left(queue: Queue, reporter: Reporter) -> None:
-    await fill(queue, 6_000)
-    before = await by_shard(queue)
+async def test_no_shard_waits_until_another_has_nothing_left(relay: RelayStore, reporter: Reporter) -> None:
+    await fill(relay, 6_000)
+    before = await by_shard(relay)
 
     await reporter.report()
     await reporter.report()
 
-    after = await by_shard(queue)
+    after = await by_shard(relay)
     assert all(after[shard] < before[shard] for shard in (0, 1)), (before, after)
 
 
 async def test_outcomes_that_had_to_wait_fit_in_a_call_with_others(
-    queue: Queue, reporter: Reporter, peers: Peers, monkeypatch: pytest.MonkeyPatch
+    relay: RelayStore, reporter: Reporter, peers: Peers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    await fill(queue, 900)
+    await fill(relay, 900)
 
     async def too_early(self: Any, request: RecordOutcomesRequest) -> Sequence[RecordOutcomesResult]:
         return [RecordOutcomesResult(error=OUT_OF_ORDER.to_status()) for _ in request.items]
@@ -118,18 +118,18 @@ async def test_outcomes_that_had_to_wait_fit_in_a_call_with_others(
     with monkeypatch.context() as patched:
         patched.setattr(Peers, "record", too_early)
         await reporter.report()
-    assert await waiting(queue) == 900
-    await fill(queue, 1_200)
+    assert await waiting(relay) == 900
+    await fill(relay, 1_200)
 
     await reporter.flush()
 
-    assert await waiting(queue) == 0
+    assert await waiting(relay) == 0
 
 
 async def test_an_outcome_that_feedback_cannot_take_now_is_offered_until_it_can(
-    queue: Queue, reporter: Reporter, store: Redis, monkeypatch: pytest.MonkeyPatch
+    relay: RelayStore, reporter: Reporter, store: Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    await fill(queue, 10)
+    await fill(relay, 10)
 
     async def busy(self: Any, request: RecordOutcomesRequest) -> Sequence[RecordOutcomesResult]:
         return [
@@ -143,9 +143,9 @@ async def test_an_outcome_that_feedback_cannot_take_now_is_offered_until_it_can(
         patched.setattr(Peers, "record", busy)
         for _ in range(20):
             await reporter.report()
-    assert await waiting(queue) == 1
+    assert await waiting(relay) == 1
 
     await reporter.flush()
 
-    assert await waiting(queue) == 0
+    assert await waiting(relay) == 0
     assert not [name async for name in store.scan_iter("relay:*:dead")]

@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 from redis.asyncio import Redis
 
+from emta.problems import Problem
 from services.relay.shards import Shards
-from services.relay.store.queue import Queue
+from services.relay.store.owners import Owners
 from tests.support.clock import ManualClock
 
 LEASE = 30.0
@@ -14,7 +15,7 @@ LEASE = 30.0
 
 @pytest.fixture
 def relays(store: Redis, clock: ManualClock) -> dict[str, Shards]:
-    return {name: Shards(Queue(store, 8, outbox_max=1), clock, name, LEASE) for name in "abc"}
+    return {name: Shards(Owners(store, 8), clock, name, LEASE) for name in "abc"}
 
 
 async def settle_down(*relays: Shards) -> None:
@@ -76,3 +77,13 @@ async def test_a_relay_that_leaves_is_followed_at_once(relays: dict[str, Shards]
 
     assert owned(one) == list(range(8))
     assert other.mine == set()
+
+
+async def test_the_number_of_shards_is_fixed_when_the_store_is_first_used(any_store: Redis) -> None:
+    await Owners(any_store, 8).fix_shards()
+    await Owners(any_store, 8).fix_shards()
+
+    with pytest.raises(Problem) as caught:
+        await Owners(any_store, 4).fix_shards()
+
+    assert caught.value.reason == "SHARDS_MISMATCH"

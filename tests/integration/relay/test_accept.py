@@ -1,0 +1,45 @@
+"""Accepting into the queue: each message once, and every sender gets the first answer."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from emta.relay.v1.message_pb2 import Acceptance
+from services.relay.store.queue import Settlement
+from tests.integration.relay.relay_store import LEASE_MS, RelayStore, submitted, told
+from tests.support.clock import START_MS
+
+
+async def test_a_message_accepted_again_gets_the_first_answer_also_when_it_is_finished(
+    relay: RelayStore,
+) -> None:
+    first = submitted()
+    assert await relay.accept(first) == [b""]
+
+    while_queued = await relay.accept(submitted(now_ms=START_MS + 1))
+    (claimed,) = await relay.claim()
+    await relay.queue.settle([Settlement(claimed, None, [told("m1/2")])])
+    when_finished = await relay.accept(submitted(now_ms=START_MS + 2))
+
+    for (answer,) in (while_queued, when_finished):
+        assert Acceptance.FromString(answer) == first.acceptance
+    assert await relay.claim(START_MS + LEASE_MS * 10) == []
+    assert await relay.outcomes() == ["m1/1", "m1/2"]
+
+
+@pytest.mark.parametrize("days", [1, 4, 7, 8])
+async def test_a_message_is_known_for_eight_days(relay: RelayStore, days: int) -> None:
+    await relay.accept(submitted())
+
+    (again,) = await relay.accept(submitted(), now_ms=START_MS + days * 86_400_000)
+
+    assert again != b""
+
+
+async def test_a_hundred_at_once_are_queued_once(relay: RelayStore) -> None:
+    answers = await asyncio.gather(*(relay.accept(submitted()) for _ in range(100)))
+
+    assert sum(answer == [b""] for answer in answers) == 1
+    assert len(await relay.claim()) == 1
