@@ -65,6 +65,13 @@ class Place(NamedTuple):
         )
 
 
+def about(reply: SmtpReply, domain: str) -> SmtpReply:
+    """Give a reply for a recipient domain: it was said of none."""
+    own = SmtpReply(recipient_domain=domain)
+    own.MergeFrom(reply)
+    return own
+
+
 def split_enhanced_code(text: str) -> tuple[str, str]:
     """Separate the enhanced status code of a reply ("" where it has none) from its lines."""
     found = _ENHANCED.match(text)

@@ -8,7 +8,6 @@ from typing import NamedTuple
 
 from redis.exceptions import RedisError
 
-from emta.feedback.v1.feedback_service_pb2 import RecordOutcomesItem
 from services.chassis.logs import Log
 from services.relay.attempt import Attempt
 from services.relay.store.queue import Queue, Settlement
@@ -40,16 +39,9 @@ class Settler:
         self._endings: list[_Ending] = []
         self._writing: asyncio.Task[None] | None = None
 
-    def finish(self, attempt: Attempt, told: RecordOutcomesItem) -> None:
-        """The message has its final status."""
-        self._add(_Ending(attempt, Settlement(attempt.claimed, None, (told,)), repeated=False))
-
-    def put_back(self, attempt: Attempt, due_ms: int, told: Sequence[RecordOutcomesItem] = ()) -> None:
-        """The message is due again."""
-        self._add(_Ending(attempt, Settlement(attempt.claimed, due_ms, told), repeated=False))
-
-    def _add(self, ending: _Ending) -> None:
-        self._endings.append(ending)
+    def settle(self, attempt: Attempt, settlement: Settlement) -> None:
+        """End an attempt."""
+        self._endings.append(_Ending(attempt, settlement, repeated=False))
         if self._writing is None:
             self._writing = asyncio.get_running_loop().create_task(self._write())
 

@@ -9,14 +9,12 @@ from typing import cast
 import pytest
 from redis.exceptions import ConnectionError
 
-from emta.relay.v1.message_pb2 import Message
-from services.chassis.telemetry import begin_span
 from services.relay import settler
 from services.relay.attempt import Attempt
 from services.relay.settler import Settler
 from services.relay.store.queue import Queue, Settlement
-from services.relay.store.record import Claimed
 from tests.support.eventually import eventually
+from tests.unit.relay.attempts import an_attempt
 
 
 class Store:
@@ -43,7 +41,8 @@ class Store:
 
     def end(self, *ids: str) -> None:
         for name in ids:
-            self.settler.put_back(_attempt(name), 0)
+            attempt = an_attempt(name)
+            self.settler.settle(attempt, Settlement(attempt.claimed, 0, ()))
 
     async def until_told(self, *ids: str) -> None:
         async def told() -> bool:
@@ -56,27 +55,6 @@ class Store:
 @pytest.fixture(autouse=True)
 def _no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(settler, "_STORE_AWAY_SECONDS", 0)
-
-
-def _attempt(message_id: str) -> Attempt:
-    claimed = Claimed(
-        number=b"1",
-        shard=0,
-        fence=b"fence.1",
-        leased_until_ms=0,
-        crashes=0,
-        tenant="default",
-        message=Message(message_id=message_id, rcpt_to="a@example.com"),
-        traceparent="",
-        needs_8bitmime=False,
-        needs_smtputf8=False,
-        accepted_ms=0,
-        deadline_ms=0,
-        body_sha256=b"",
-        dictionary=b"",
-        content=b"",
-    )
-    return Attempt(claimed, begin_span("relay", "relay.attempt", "", {}))
 
 
 def _id(attempt: Attempt) -> str:
