@@ -18,6 +18,7 @@ from services.relay.acceptance_reporter import AcceptanceReporter
 from services.relay.acceptances import Acceptances
 from services.relay.attempt import Attempt
 from services.relay.connector import Connector
+from services.relay.delivery_agent import DeliveryAgent
 from services.relay.lanes import Lanes
 from services.relay.limits import Limits
 from services.relay.mx import MxResolver, Route
@@ -65,11 +66,9 @@ class Deliverer:
         self.in_flight: set[Attempt] = set()
         self.octets_in_flight = 0
         self.lanes = Lanes(
-            connector,
             limits,
-            clock,
             connections=settings.connections_per_site,
-            idle_seconds=settings.idle_seconds,
+            work=lambda lane: DeliveryAgent(lane, connector, limits, clock, settings.idle_seconds).run(),
             may_begin=self._may_begin,
             ended=self._ended,
             abandoned=self._leave,

@@ -132,7 +132,7 @@ class Dispatcher:
         flying = self._deliverer.in_flight
         messages = min(_CLAIM_MESSAGES, self._max_in_flight - len(flying))
         octets = min(_CLAIM_OCTETS, self._max_octets - self._deliverer.octets_in_flight)
-        exceptions = self._deliverer.lanes.room(_CLAIM_OF_A_DOMAIN)
+        exceptions = self._deliverer.lanes.backlog.room(_CLAIM_OF_A_DOMAIN)
         self._sated = bool(exceptions) or self._deliverer.has_suspect
         if messages <= 0 or octets <= 0:
             self._sated = True
