@@ -139,6 +139,17 @@ class StoreClock(SystemClock):
                 continue
 
 
+async def sleep_unless(wake: asyncio.Event, clock: Clock, at_ms: int) -> None:
+    """Return once now_ms() >= at_ms, or `wake` is set."""
+    waking = asyncio.create_task(wake.wait())
+    sleeping = asyncio.create_task(clock.sleep_until(at_ms))
+    try:
+        await asyncio.wait({waking, sleeping}, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        waking.cancel()
+        sleeping.cancel()
+
+
 @asynccontextmanager
 async def clock_of(store: Redis, clock: Clock | None) -> AsyncIterator[Clock]:
     """Give the clock of a service: the one it is told to use, else one that follows its store."""

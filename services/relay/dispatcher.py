@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 from redis.exceptions import RedisError
 
 from services.chassis.background import beside, lasting
-from services.chassis.clock import Clock
+from services.chassis.clock import Clock, sleep_unless
 from services.chassis.headroom import Headroom
 from services.chassis.logs import Log
 from services.relay.deliver import Deliverer
@@ -132,7 +132,7 @@ class Dispatcher:
         flying = self._deliverer.in_flight
         messages = min(_CLAIM_MESSAGES, self._max_in_flight - len(flying))
         octets = min(_CLAIM_OCTETS, self._max_octets - self._deliverer.octets_in_flight)
-        exceptions = self._deliverer.lanes.backlog.room(_CLAIM_OF_A_DOMAIN)
+        exceptions = self._deliverer.lanes.room(_CLAIM_OF_A_DOMAIN)
         self._sated = bool(exceptions) or self._deliverer.has_suspect
         if messages <= 0 or octets <= 0:
             self._sated = True
@@ -146,11 +146,7 @@ class Dispatcher:
         )
 
     async def _wait(self, until_ms: int) -> None:
-        waking = asyncio.create_task(self._wake.wait())
-        sleeping = asyncio.create_task(self._clock.sleep_until(until_ms))
-        await asyncio.wait({waking, sleeping}, return_when=asyncio.FIRST_COMPLETED)
-        waking.cancel()
-        sleeping.cancel()
+        await sleep_unless(self._wake, self._clock, until_ms)
         # More comes close behind, and a look costs about as much for one message as for a hundred.
         await asyncio.sleep(_GATHER_SECONDS)
 

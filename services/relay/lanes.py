@@ -67,6 +67,10 @@ class Lanes:
         self.backlog.add(job.claimed.domain, lane.site)
         lane.add(job)
 
+    def room(self, usual: int) -> dict[str, int]:
+        """How much more of a domain may be claimed, for the domains where that is less than `usual`."""
+        return self.backlog.room(usual)
+
     def is_full(self, route: Route) -> bool:
         """Whether the site of a route has so much waiting that more would only be in the way of others."""
         return self.backlog.is_full(self.limits.rules.site(route.best_host))

@@ -24,7 +24,7 @@ from itertools import islice
 from redis.exceptions import RedisError
 
 from services.chassis.background import beside
-from services.chassis.clock import Clock
+from services.chassis.clock import Clock, sleep_unless
 from services.chassis.logs import Log
 from services.relay.holding import Holding
 from services.relay.mx_rules import MxRules, Site
@@ -159,7 +159,8 @@ class Limits:
             now_ms = self._clock.now_ms()
             self._collect(now_ms)
             if not self._dirty:
-                await self._pause(min(self._renew_ms, self._due[0][0] if self._due else self._renew_ms))
+                next_ms = min(self._renew_ms, self._due[0][0] if self._due else self._renew_ms)
+                await sleep_unless(self._wake, self._clock, next_ms)
                 continue
             sites = list(islice(self._dirty, _SITES_A_CALL))
             try:
@@ -259,12 +260,3 @@ class Limits:
             lease_end_ms=now_ms + self._lease_ms,
             turn_ms=_TURN_MS,
         )
-
-    async def _pause(self, until_ms: int) -> None:
-        waking = asyncio.create_task(self._wake.wait())
-        sleeping = asyncio.create_task(self._clock.sleep_until(until_ms))
-        try:
-            await asyncio.wait({waking, sleeping}, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            waking.cancel()
-            sleeping.cancel()
