@@ -62,7 +62,7 @@ class Resolver:
     """Asks some name servers, one after another until one answers."""
 
     def __init__(self, servers: Sequence[NameServer], *, timeout_seconds: float) -> None:
-        """`timeout_seconds` is a question's, all servers and repetitions together, from when it is its turn."""
+        """`timeout_seconds` is a question's from its turn on, all servers and repetitions together."""
         self._servers = servers
         self._timeout_seconds = timeout_seconds
         # A dead name server leaves time for the next one.

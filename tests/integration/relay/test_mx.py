@@ -287,7 +287,9 @@ async def test_lists_of_dead_hosts_hold_up_no_other_domain(
         many = [asyncio.create_task(resolver.route(domain)) for domain in dead]
 
         async def all_ask() -> bool:
-            asked = {name.split(".")[1] for name, _ in name_server.queries if name.endswith(".dead.example")}
+            asked = {
+                name.split(".")[1] for name, _ in name_server.queries if name.endswith(".dead.example")
+            }
             return len(asked) == len(dead)
 
         await eventually(all_ask, "the questions about their hosts")

@@ -20,7 +20,7 @@ from tests.support.eventually import eventually
 
 
 class Store:
-    """A queue that ends leases when it is told to: the calls that came, and those whose leases are ended."""
+    """A queue that ends leases when it is told to: the calls that came, and what was told."""
 
     def __init__(self) -> None:
         self.calls: list[str] = []
