@@ -73,6 +73,7 @@ def test_nothing_that_is_said_before_a_recipient_was_named_condemns_an_address(p
         ("<a@b.example>: ", ""),
         ("", " for <a@b.example>"),
         ("Error: ", ""),
+        ("Message could not be delivered: ", ""),
         ("host mx.b.example[192.0.2.1] said: 550 ", ""),
         ("", " (in reply to RCPT TO command)"),
     ],
