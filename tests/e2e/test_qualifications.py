@@ -108,6 +108,7 @@ async def test_an_override_is_tried_on_past_replies(world: World, tmp_path: Path
 
     assert code == 0
     ((given, reply),) = read_replies(out.splitlines())
+    assert reply is not None
     meaning = qualify(load(), reply)
     assert (given["id"], meaning.rule_id) == (row.normalized_md5, row.by_rules.rule_id)
 
