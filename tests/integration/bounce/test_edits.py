@@ -135,6 +135,33 @@ async def test_what_was_said_can_be_taken_back(bounce: Replica) -> None:
     assert versions[0] == versions[2] != versions[1]
 
 
+async def test_keep_needs_somebody_who_knows_the_text(bounce: Replica) -> None:
+    """Else the row would leave the list of what is to be qualified, and still mean nothing."""
+    unknown, known = await seen(bounce), await seen(bounce, "[rcpt] 550 5.1.1 User unknown")
+
+    with pytest.raises(Problem) as caught:
+        await bounce.qualifications.set([known, unknown], status=KEEP, actor="anna")
+
+    assert (caught.value.code.name, caught.value.reason) == ("FAILED_PRECONDITION", "MEANING_UNKNOWN")
+    assert unknown in caught.value.message
+    rows = [await bounce.qualifications.get(md5) for md5 in (unknown, known)]
+    assert [(row.status, row.actor) for row in rows] == [(TO_QUALIFY, ""), (KEEP, "")]
+    assert (await put(bounce, known)).status == KEEP
+    await put(bounce, unknown, status=IGNORE)
+    with pytest.raises(Problem, match=unknown):
+        await put(bounce, unknown)
+
+
+async def test_keep_on_an_edited_row_keeps_the_edit(bounce: Replica) -> None:
+    md5 = await seen(bounce)
+    await put(bounce, md5, USER_UNKNOWN)
+
+    row = await put(bounce, md5, actor="bert", comment="me too")
+
+    assert (row.edit, row.actor, row.comment) == (USER_UNKNOWN, "bert", "me too")
+    assert (await bounce.qualify(STRANGE)).type == row.in_force.type == HARD
+
+
 async def test_another_replica_follows_within_seconds(environ: dict[str, str], clock: ManualClock) -> None:
     async with replica(environ, clock) as one, replica(environ, clock) as other:
         md5 = await seen(one)
