@@ -13,7 +13,7 @@ from collections import Counter
 from pathlib import Path
 
 from services.bounce.catalogue import Catalogue, RuleError, override_files, parse, shipped_files
-from services.bounce.check import complaints
+from services.bounce.check import complaints, warnings
 from services.bounce.offline import BadLines, as_row, failed, input_lines, read_replies
 from services.bounce.qualify import Qualifier
 from services.bounce.settings import BounceSettings
@@ -61,4 +61,6 @@ def main(arguments: list[str]) -> int:
     for change, count in changes.most_common():
         print(f"{count:8,} {change}", file=sys.stderr)
     print(f"{changes.total():8,} of {replies:,} replies would change", file=sys.stderr)
+    for line in warnings(catalogues[1]):
+        print(f"warning: {line}", file=sys.stderr)
     return failed("try", BadLines(bad)) if bad else 0

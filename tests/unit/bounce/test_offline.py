@@ -241,6 +241,18 @@ def test_try_shows_what_would_change(
     assert "1 of 3 replies would change" in printed.err
 
 
+def test_try_tells_of_an_override_that_takes_much_else(
+    tmp_path: Path, given: io.StringIO, capsys: pytest.CaptureFixture[str]
+) -> None:
+    wide = rule("ours.wide", text="[a-z]", samples=["550 a"], not_samples=["550 1"])
+    (tmp_path / "wide.toml").write_text(wide)
+    give(given, {"text": "550 5.1.1 User unknown"})
+
+    assert trial.main([str(tmp_path / "wide.toml")]) == 0
+
+    assert "warning: wide.toml:1: rule ours.wide: takes" in capsys.readouterr().err
+
+
 def test_try_compares_with_what_is_in_force(
     tmp_path: Path,
     given: io.StringIO,
