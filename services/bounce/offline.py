@@ -17,9 +17,9 @@ from emta.bounce.v1.qualification_pb2 import (
     Qualification,
 )
 from emta.bounce.v1.smtp_reply_pb2 import SmtpPhase, SmtpReply
+from emta.reply_codes import without_codes
 from services.bounce.catalogue import RuleError, load
 from services.bounce.qualify import Qualifier
-from services.bounce.reply_codes import without_codes
 from services.bounce.settings import BounceSettings
 from services.chassis.settings import SettingsError, load_settings
 
