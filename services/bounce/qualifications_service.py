@@ -123,6 +123,9 @@ def _check_written(written: Sequence[Written], md5s: Sequence[str]) -> None:
         raise Problem(
             grpc.StatusCode.RESOURCE_EXHAUSTED, "EDITS_FULL", "too many rows are decided on: write rules"
         )
+    if Written.CHANGED in written:
+        md5 = md5s[written.index(Written.CHANGED)]
+        raise failed_precondition("QUALIFICATION_CHANGED", f"somebody has set {md5} since it was seen")
     if Written.WITHOUT_MEANING in written:
         md5 = md5s[written.index(Written.WITHOUT_MEANING)]
         raise failed_precondition(

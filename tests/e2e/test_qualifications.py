@@ -92,6 +92,11 @@ async def test_rows_are_listed_and_set_by_hand(world: World, tmp_path: Path) -> 
         world, tmp_path, "qualifications", "set", row.normalized_md5, "--status", "ignore"
     )
     assert "Ignored / User unknown" in out
+    assert "was " not in out
+    keep = ("set", row.normalized_md5, "--status", "keep", "--who", "somebody else")
+    _, out, _ = await emta(world, tmp_path, "qualifications", *keep)
+    assert "was Ignore, Ignored / User unknown: set by" in " ".join(out.split())
+    await emta(world, tmp_path, "qualifications", "set", row.normalized_md5, "--status", "ignore")
     _, out, _ = await emta(
         world, tmp_path, "qualifications", "set", row.normalized_md5, "--reset", "--json"
     )

@@ -55,6 +55,7 @@ class Written(IntEnum):
     GONE = 0
     SET = 1
     WITHOUT_MEANING = 2
+    CHANGED = 3
 
 
 class RowStore:
@@ -91,6 +92,7 @@ class RowStore:
         args: list[Value] = [now_ms, secrets.token_hex(8), int(request.status)]
         args += [each.SerializeToString(deterministic=True) if each else b"" for each in (said, decides)]
         args += [request.actor, request.comment, int(request.reset_occurrences), _MOST_TOUCHED]
+        args.append(request.seen_time.ToMilliseconds() if request.HasField("seen_time") else b"")
         found = await _edit(self._store, [_PREFIX], [*args, *request.normalized_md5s])
         return [Written(each) for each in found]
 
