@@ -24,9 +24,11 @@ from services.relay.store.queue import Queue, Reported
 _log = Log("relay")
 
 _PRODUCER = "relay"
-# Feedback takes a thousand at once, in a call of 32 MiB. An entry holds the outcomes of one batch in its
-# shard, a dozen usually; one of outcomes that are offered again, up to as many as were offered.
-_ENTRIES, _OUTCOMES, _OCTETS = 20, 1_000, 16 * 1024 * 1024
+# Feedback takes a thousand at once, in a call of 32 MiB; but its store writes a call down at a stretch, some
+# 20 us an outcome, and what receivers answer meanwhile waits where the two share a store. An entry holds the
+# outcomes of one batch in its shard, a dozen usually; one of outcomes that are offered again, up to as many
+# as were offered.
+_ENTRIES, _OUTCOMES, _OCTETS = 20, 250, 16 * 1024 * 1024
 # Something may have been settled for our shards elsewhere: look at least so often.
 _LOOK_SECONDS = 0.25
 # More comes close behind, and a call, with what it makes two services write, costs about as much for one
@@ -47,6 +49,7 @@ class Reporter:
         self._peers = peers
         self._wake = asyncio.Event()
         self._rounds: Counter[str] = Counter()  # by key of an outcome that has to wait
+        self._turn = 0  # with which of our shards a report begins
         self._left_some = False  # whether there was more than the last call could carry
 
     def wake(self) -> None:
@@ -94,7 +97,7 @@ class Reporter:
 
     async def report(self) -> bool:
         """Report a batch of our shards; gives whether Feedback took any. Raises Problem, RedisError."""
-        shards = sorted(self._shards.mine)
+        shards = self._in_turn(sorted(self._shards.mine))
         outbox = await self._queue.outbox(shards, _ENTRIES) if shards else {}
         request = RecordOutcomesRequest(producer=_PRODUCER)
         names: dict[int, list[str]] = {}
@@ -123,6 +126,12 @@ class Reporter:
             start = end
         await self._queue.acknowledge(reported)
         return any(part.outcomes > len(part.again) for part in reported.values())
+
+    def _in_turn(self, shards: list[int]) -> list[int]:
+        """Begin with another one each time: a call may be full before the last one's turn."""
+        self._turn += 1
+        first = self._turn % max(1, len(shards))
+        return shards[first:] + shards[:first]
 
     def _not_taken(
         self, items: Sequence[RecordOutcomesItem], results: Sequence[RecordOutcomesResult]
