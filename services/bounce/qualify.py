@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
+from typing import NamedTuple
 
-from emta.bounce.v1.bounce_service_pb2 import QualifyRepliesResponse, QualifyRepliesResult
+from emta.bounce.v1.bounce_service_pb2 import QualifyRepliesResponse
 from emta.bounce.v1.qualification_pb2 import Disposition, Qualification
 from emta.bounce.v1.smtp_reply_pb2 import SmtpReply
 from services.bounce import edit, normalize, terms
 from services.bounce.catalogue import Catalogue
 from services.bounce.masking import masked
 from services.bounce.reply_codes import completed
-from services.bounce.rule import Frame, Rule
+from services.bounce.rule import Frame
 from services.bounce.tally import RowFacts
 from services.bounce.wait import may_state_wait, stated_wait
 
@@ -26,8 +26,7 @@ _LONGEST_ROW = 1_024
 _FINAL = Disposition.DISPOSITION_FINAL
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(NamedTuple):
     """What a reply means. Shared between replies: nobody changes `meaning`.
 
     `encoded`: a QualifyRepliesResponse with it as the only result; such bytes can be joined. `states_wait`:
@@ -57,6 +56,7 @@ class Qualifier:
         self.version = edit.version(catalogue.version, edits)
         self._edits = edits
         self._answer_once = lru_cache(remembered)(self._answer)
+        self._by_rule = cache(self._by_rule_uncached)
 
     @property
     def remembered(self) -> int:
@@ -84,9 +84,10 @@ class Qualifier:
         place = self.catalogue.matcher.first(known, text)
         if place is None:
             raise LookupError("the catalogue has no rule for the rest")
-        by_rules = _meaning(self.catalogue.rules[place], known)
         normalized = normalize.normalized(code, enhanced, text[:_LONGEST_ROW])
         md5 = normalize.key(normalized)
+        by_rules = Qualification()
+        by_rules.CopyFrom(self._by_rule(place, terms.is_permanent(known.code)))
         by_rules.normalized_text = normalized
         by_rules.normalized_md5 = md5
         meaning = edit.in_force(md5, self._edits.get(md5), by_rules, known.code)
@@ -94,6 +95,26 @@ class Qualifier:
         provider = site[-1] if site else ""
         row = RowFacts(md5, normalized, known.code, known.enhanced, by_rules, final, provider)
         return Answer(meaning, encoded(meaning), not final and may_state_wait(text), row)
+
+    def _by_rule_uncached(self, place: int, permanent: bool) -> Qualification:
+        """Give what a rule says of all its replies that are refusals for good, or of those that are not."""
+        rule = self.catalogue.rules[place]
+        default = terms.MEANINGS[rule.bounce_code]
+        reason = rule.reason or default.reason
+        code = (terms.CODE_OF_PERMANENT if permanent else terms.CODE_OF_TEMPORARY).get(rule.bounce_code)
+        meaning = Qualification(
+            type=terms.type_under(rule.type or default.type, permanent),
+            reason=reason,
+            campaign_reason=terms.CAMPAIGN_REASON[reason],
+            bounce_code=code or rule.bounce_code,
+            disposition=rule.disposition or terms.disposition_of(rule.bounce_code, permanent),
+            cause=rule.cause,
+            scope=rule.scope,
+            rule_id=rule.id,
+        )
+        if meaning.disposition != _FINAL and rule.wait_seconds is not None:
+            meaning.wait_hint.FromSeconds(rule.wait_seconds)
+        return meaning
 
 
 def qualify(catalogue: Catalogue, reply: SmtpReply, provider: str = "") -> Qualification:
@@ -103,24 +124,6 @@ def qualify(catalogue: Catalogue, reply: SmtpReply, provider: str = "") -> Quali
 
 def encoded(meaning: Qualification) -> bytes:
     """Encode a qualification as a QualifyRepliesResponse with one result."""
-    return QualifyRepliesResponse(results=[QualifyRepliesResult(qualification=meaning)]).SerializeToString()
-
-
-def _meaning(rule: Rule, frame: Frame) -> Qualification:
-    permanent = terms.is_permanent(frame.code)
-    default = terms.MEANINGS[rule.bounce_code]
-    reason = rule.reason or default.reason
-    code = (terms.CODE_OF_PERMANENT if permanent else terms.CODE_OF_TEMPORARY).get(rule.bounce_code)
-    meaning = Qualification(
-        type=terms.type_under(rule.type or default.type, permanent),
-        reason=reason,
-        campaign_reason=terms.CAMPAIGN_REASON[reason],
-        bounce_code=code or rule.bounce_code,
-        disposition=rule.disposition or terms.disposition_of(rule.bounce_code, permanent),
-        cause=rule.cause,
-        scope=rule.scope,
-        rule_id=rule.id,
-    )
-    if meaning.disposition != _FINAL and rule.wait_seconds is not None:
-        meaning.wait_hint.FromSeconds(rule.wait_seconds)
-    return meaning
+    response = QualifyRepliesResponse()
+    response.results.add().qualification.CopyFrom(meaning)
+    return response.SerializeToString()

@@ -15,7 +15,10 @@ _STATED = re.compile(
 )
 _CLOCK = re.compile(r"\b(?:in|after|wait) (\d{1,2}):(\d{2}):(\d{2})\b", re.IGNORECASE)
 # A time of day, "00:04:59", is masked as well.
-_MASKED = re.compile(rf"{VARIABLE} ?(?:{UNITS})\b|\b(?:in|after|wait) {VARIABLE}", re.IGNORECASE)
+_MASKED = re.compile(
+    rf"{VARIABLE}(?: ?(?:{UNITS})\b|(?<=\bin {VARIABLE})|(?<=\bafter {VARIABLE})|(?<=\bwait {VARIABLE}))",
+    re.IGNORECASE,
+)
 # A receiver that asks for more than a day says something else than "come back".
 _LONGEST_SECONDS = 86_400
 
