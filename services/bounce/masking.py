@@ -59,8 +59,6 @@ def masked(text: str) -> str:
 
 
 def _word(word: str) -> str:
-    if word.isalpha():
-        return word
     if word.isalnum() and word.isascii():
         return VARIABLE if _is_identifier(word) else word
     if "@" in word:

@@ -35,8 +35,6 @@ def normalized(code: int, enhanced_code: str, text: str) -> str:
 
 
 def _marked(text: str) -> str:
-    if text.isalpha():
-        return text
     return _VARIABLE.sub(VARIABLE_MARK, _ADDRESS.sub(ADDRESS_MARK, text))
 
 

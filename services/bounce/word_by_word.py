@@ -4,32 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-# What all templates that are in use are made of; what no reply has had for so many new words is forgotten.
+# More than the templates of a day's replies are made of; hostile words fill 2 MiB at the worst.
 _REMEMBERED = 8_192
-# Longer ones are rare, and must not fill the memory.
 _LONGEST_REMEMBERED = 64
+# Longer words that change are addresses and identifiers: no two replies have the same one.
+_LONGEST_TO_CHANGE = 16
 
 
 class WordByWord(dict[str, str]):
-    """Applies a function to the words of texts. A look-up for each word, and nothing else, in C.
-
-    Two generations: where the younger is full it takes the elder's place, so that words in use stay.
-    """
+    """Applies a function to the words of texts that are not of letters only; those stay."""
 
     def __init__(self, function: Callable[[str], str]) -> None:
-        """`function`: gives what becomes of a word, never the empty string."""
+        """`function`: gives what becomes of a word, whatever stands beside it."""
         self._function = function
-        self._elder: dict[str, str] = {}
 
     def of(self, text: str) -> str:
-        """Give the words of the text as the function gives them, with single spaces."""
-        return " ".join(map(self.__getitem__, text.split()))
+        """Give the text with what becomes of its words, and single spaces."""
+        return " ".join([word if word.isalpha() else self[word] for word in text.split()])
 
     def __missing__(self, word: str) -> str:
-        if len(word) > _LONGEST_REMEMBERED:
-            return self._function(word)
-        if len(self) >= _REMEMBERED:
-            self._elder = dict(self)
-            self.clear()
-        found = self[word] = self._elder.get(word) or self._function(word)
-        return found
+        changed = self._function(word)
+        if len(word) <= (_LONGEST_REMEMBERED if changed == word else _LONGEST_TO_CHANGE):
+            if len(self) >= _REMEMBERED:
+                self.clear()
+            self[word] = changed
+        return changed
