@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from functools import lru_cache
 
 from services.bounce.word_by_word import WordByWord
 
@@ -16,6 +17,8 @@ VARIABLE = "#xxx#"
 
 # A reply of SMTP is a few lines of at most 512 octets (RFC 5321 section 4.5.3.1.5); more says nothing more.
 LONGEST = 4_096
+# What is longer is rare, and must not fill the memory.
+_LONGEST_REMEMBERED = 512
 _SPACED_VARIABLE = f" {VARIABLE}"
 
 _TYPOGRAPHY = str.maketrans(
@@ -52,10 +55,17 @@ def masked(text: str) -> str:
     E-mail addresses become "*"; network addresses, identifiers, dates, numbers of six digits and more, and
     numbers before a unit of time become "#xxx#". Codes of providers, as S3150, OFR_506 or [TSS04], stay.
     """
-    text = text[:LONGEST]
+    return _masked_once(text) if len(text) <= _LONGEST_REMEMBERED else _masked(text[:LONGEST])
+
+
+def _masked(text: str) -> str:
     if not text.isascii():
         text = unicodedata.normalize("NFKC", text).translate(_TYPOGRAPHY)[:LONGEST]
     return _WITH_UNIT.sub(_SPACED_VARIABLE, _words.of(text))
+
+
+# Refusals that are about the sender are the same to the letter for all its recipients, and come in bursts.
+_masked_once = lru_cache(maxsize=256)(_masked)
 
 
 def _word(word: str) -> str:

@@ -12,7 +12,7 @@ from services.bounce import edit, normalize, terms
 from services.bounce.catalogue import Catalogue
 from services.bounce.masking import masked
 from services.bounce.reply_codes import completed
-from services.bounce.rule import Frame
+from services.bounce.rule import Frame, Rule
 from services.bounce.tally import RowFacts
 from services.bounce.wait import may_state_wait, stated_wait
 
@@ -56,7 +56,7 @@ class Qualifier:
         self.version = edit.version(catalogue.version, edits)
         self._edits = edits
         self._answer_once = lru_cache(remembered)(self._answer)
-        self._by_rule = cache(self._by_rule_uncached)
+        self._by_rule = cache(lambda place, permanent: _by_rule(catalogue.rules[place], permanent))
 
     @property
     def remembered(self) -> int:
@@ -96,26 +96,6 @@ class Qualifier:
         row = RowFacts(md5, normalized, known.code, known.enhanced, by_rules, final, provider)
         return Answer(meaning, encoded(meaning), not final and may_state_wait(text), row)
 
-    def _by_rule_uncached(self, place: int, permanent: bool) -> Qualification:
-        """Give what a rule says of all its replies that are refusals for good, or of those that are not."""
-        rule = self.catalogue.rules[place]
-        default = terms.MEANINGS[rule.bounce_code]
-        reason = rule.reason or default.reason
-        code = (terms.CODE_OF_PERMANENT if permanent else terms.CODE_OF_TEMPORARY).get(rule.bounce_code)
-        meaning = Qualification(
-            type=terms.type_under(rule.type or default.type, permanent),
-            reason=reason,
-            campaign_reason=terms.CAMPAIGN_REASON[reason],
-            bounce_code=code or rule.bounce_code,
-            disposition=rule.disposition or terms.disposition_of(rule.bounce_code, permanent),
-            cause=rule.cause,
-            scope=rule.scope,
-            rule_id=rule.id,
-        )
-        if meaning.disposition != _FINAL and rule.wait_seconds is not None:
-            meaning.wait_hint.FromSeconds(rule.wait_seconds)
-        return meaning
-
 
 def qualify(catalogue: Catalogue, reply: SmtpReply, provider: str = "") -> Qualification:
     """Say what one reply means. The last rule of the catalogue matches everything."""
@@ -127,3 +107,23 @@ def encoded(meaning: Qualification) -> bytes:
     response = QualifyRepliesResponse()
     response.results.add().qualification.CopyFrom(meaning)
     return response.SerializeToString()
+
+
+def _by_rule(rule: Rule, permanent: bool) -> Qualification:
+    """Give what a rule says of replies; `permanent`: of those that are refusals for good."""
+    default = terms.MEANINGS[rule.bounce_code]
+    reason = rule.reason or default.reason
+    code = (terms.CODE_OF_PERMANENT if permanent else terms.CODE_OF_TEMPORARY).get(rule.bounce_code)
+    meaning = Qualification(
+        type=terms.type_under(rule.type or default.type, permanent),
+        reason=reason,
+        campaign_reason=terms.CAMPAIGN_REASON[reason],
+        bounce_code=code or rule.bounce_code,
+        disposition=rule.disposition or terms.disposition_of(rule.bounce_code, permanent),
+        cause=rule.cause,
+        scope=rule.scope,
+        rule_id=rule.id,
+    )
+    if meaning.disposition != _FINAL and rule.wait_seconds is not None:
+        meaning.wait_hint.FromSeconds(rule.wait_seconds)
+    return meaning

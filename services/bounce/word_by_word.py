@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-# More than the templates of a day's replies are made of; hostile words fill 2 MiB at the worst.
+# More than the templates of a day's replies are made of; hostile words fill some MiB at the worst.
 _REMEMBERED = 8_192
 _LONGEST_REMEMBERED = 64
 # Longer words that change are addresses and identifiers: no two replies have the same one.
