@@ -55,7 +55,9 @@ def masked(text: str) -> str:
     E-mail addresses become "*"; network addresses, identifiers, dates, numbers of six digits and more, and
     numbers before a unit of time become "#xxx#". Codes of providers, as S3150, OFR_506 or [TSS04], stay.
     """
-    return _masked_once(text) if len(text) <= _LONGEST_REMEMBERED else _masked(text[:LONGEST])
+    if "@" in text or len(text) > _LONGEST_REMEMBERED:
+        return _masked(text[:LONGEST])
+    return _masked_once(text)
 
 
 def _masked(text: str) -> str:
@@ -64,7 +66,7 @@ def _masked(text: str) -> str:
     return _WITH_UNIT.sub(_SPACED_VARIABLE, _words.of(text))
 
 
-# Refusals that are about the sender are the same to the letter for all its recipients, and come in bursts.
+# Refusals that are about the sender name no recipient: they are the same to the letter, and come in bursts.
 _masked_once = lru_cache(maxsize=256)(_masked)
 
 

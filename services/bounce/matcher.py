@@ -1,13 +1,13 @@
 """Matching: which rules speak about a reply, in time linear in its length whatever patterns and text.
 
-One automaton finds the literal words that patterns cannot do without (re2::FilteredRE2). Rules whose words
-are there, and which the frame does not speak against, are tried in declared order until one matches: of
-some thirteen patterns that have their words in a reply four are searched.
+One automaton finds the literal words that patterns cannot do without, and only those patterns are searched
+for whose words are there (re2::FilteredRE2). What the frame says against is left out, and of the rest the
+first by declared order wins.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 
 import re2
@@ -18,7 +18,6 @@ from services.bounce.rule import Frame, Rule, domains_above
 # some 1,000 instructions, a counted repetition such as (.{1,500}){20} has hundreds of thousands.
 _LARGEST_PROGRAM = 10_000
 # What a pattern's automaton, which is made while it is used, may grow to; when that is full it begins anew.
-# The twenty states that it cannot do without fit in, whatever the pattern.
 _AUTOMATON_BYTES = 1024 * 1024
 _TO_MEASURE_BYTES = 64 * 1024 * 1024
 # Code, enhanced code, phase, failure and site come in few combinations: some hundred in a day's replies.
@@ -53,13 +52,14 @@ class Matcher:
         self._rules = rules
         self._domains = frozenset(domain for rule in rules for domain in rule.mx)
         self._providers = providers
-        self._patterns = _Patterns(pattern for rule in rules for pattern in (*rule.text, *rule.unless))
-        number_of = self._patterns.number_of
-        self._unless = [{number_of[pattern] for pattern in rule.unless} for rule in rules]
-        self._by_pattern: list[list[int]] = [[] for _ in number_of]
+        patterns = (pattern for rule in rules for pattern in (*rule.text, *rule.unless))
+        self._patterns = _Patterns(dict.fromkeys(patterns))
+        numbers = self._patterns.numbers
+        self._unwanted = [frozenset(numbers[pattern] for pattern in rule.unless) for rule in rules]
+        self._by_pattern: dict[int, list[int]] = {number: [] for number in numbers.values()}
         for place, rule in enumerate(rules):
             for pattern in rule.text:
-                self._by_pattern[number_of[pattern]].append(place)
+                self._by_pattern[numbers[pattern]].append(place)
         # Per instance: a catalogue that is replaced takes what it remembered with it.
         self._fitting = lru_cache(_FRAMES)(self._fitting_uncached)
         self.site_of_host = lru_cache(_HOSTS)(self._site_of_host_uncached)
@@ -67,27 +67,24 @@ class Matcher:
 
     def first(self, frame: Frame, text: str) -> int | None:
         """Give the first rule that speaks about a reply with the masked text `text`."""
-        return next(self._matching(frame, text), None)
+        return next(iter(self._matching(frame, text, first_only=True)), None)
 
     def all(self, frame: Frame, text: str) -> list[int]:
         """Give all rules that speak about it, in order."""
-        return list(self._matching(frame, text))
+        return self._matching(frame, text, first_only=False)
 
-    def _matching(self, frame: Frame, text: str) -> Iterator[int]:
-        octets = text.encode(errors="replace")
-        likely = self._patterns.likely_in(octets)
+    def _matching(self, frame: Frame, text: str, *, first_only: bool) -> list[int]:
         fitting, wordless = self._fitting(frame)
-        to_find: dict[int, list[int]] = {place: [] for place in wordless}
-        for number in likely:
-            for place in self._by_pattern[number]:
-                if place in fitting:
-                    to_find.setdefault(place, []).append(number)
-        found = self._patterns.any_found
-        for place in sorted(to_find):
-            if (numbers := to_find[place]) and not found(numbers, octets):
-                continue
-            if not found(likely & self._unless[place], octets):
-                yield place
+        found = self._patterns.found_in(text)
+        places = {place for number in found for place in self._by_pattern[number] if place in fitting}
+        places.update(wordless)
+        matching = []
+        for place in sorted(places):
+            if self._unwanted[place].isdisjoint(found):
+                matching.append(place)
+                if first_only:
+                    break
+        return matching
 
     def _fitting_uncached(self, frame: Frame) -> tuple[frozenset[int], list[int]]:
         """Give the rules that the frame speaks for: those with a text pattern, and those without."""
@@ -116,30 +113,21 @@ class Matcher:
 
 
 class _Patterns:
-    """Text patterns by number."""
+    """Text patterns by number, searched for together."""
 
     def __init__(self, patterns: Iterable[str]) -> None:
-        self.number_of = {pattern: number for number, pattern in enumerate(dict.fromkeys(patterns))}
+        self.numbers = {pattern: number for number, pattern in enumerate(patterns)}
         self._filter = re2.Filter()
-        # A set of one says whether it is there; where it is would take a second pass.
-        self._searches = [re2.Set.SearchSet(_options(_AUTOMATON_BYTES)) for _ in self.number_of]
-        for pattern, number in self.number_of.items():
+        for pattern in self.numbers:
             self._filter.Add(pattern, _options(_AUTOMATON_BYTES))
-            self._searches[number].Add(pattern)
-            self._searches[number].Compile()
-        if self.number_of:
+        if self.numbers:
             self._filter.Compile()
 
-    def likely_in(self, text: bytes) -> set[int]:
-        """Give the numbers of the patterns whose words are in the text: what is not among them is not there."""
-        return set(self._filter.Match(text, potential=True) or ()) if self.number_of else set()
-
-    def any_found(self, numbers: Iterable[int], text: bytes) -> bool:
-        """Whether one of the patterns is found in the text."""
-        for number in numbers:
-            if self._searches[number].Match(text) is not None:
-                return True
-        return False
+    def found_in(self, text: str) -> set[int]:
+        """Give the numbers of the patterns that are found in the text."""
+        if not self.numbers:
+            return set()
+        return set(self._filter.Match(text.encode(errors="replace")) or ())
 
 
 def _options(memory: int) -> re2.Options:
