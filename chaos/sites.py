@@ -66,7 +66,7 @@ class Sites:
         self.zone = Zone(ttl=300)
         self.dns = DnsServer(self.zone)
         self.journal: list[Delivery] = []
-        # The transactions that were past the dot when their connection was cut, with the time of the cut.
+        # What a connection had taken when it was cut, with the time of the cut.
         self.cut: list[tuple[Delivery, float]] = []
         self.begun: list[tuple[float, str]] = []  # every MAIL: its time, and the Relay's name in EHLO
         self.refusals: Counter[str] = Counter()  # by the kind of recipient
@@ -173,7 +173,7 @@ class _Session:
         self._sites, self._site, self._lines = sites, site, lines
         self._begun = 0.0
         self._recipient = self._relay = ""
-        self._last: Delivery | None = None
+        self._taken: list[Delivery] = []
 
     async def run(self) -> None:
         self._lines.say(f"220 mx.{self._site.domain} ESMTP")
@@ -183,8 +183,9 @@ class _Session:
                 quit_said = await self._command(await self._lines.command())
             await self._lines.flush()
         finally:
-            if not quit_said and self._last is not None:
-                self._sites.cut.append((self._last, time.monotonic()))
+            if not quit_said:
+                now = time.monotonic()
+                self._sites.cut += [(delivery, now) for delivery in self._taken]
 
     async def _command(self, line: str) -> bool:
         verb, lines = line[:4].upper(), self._lines
@@ -221,13 +222,14 @@ class _Session:
         content = await lines.content()
         signed = content[:16].lower().startswith(b"dkim-signature:")
         now = time.monotonic()
-        self._last = Delivery(self._recipient, site, self._begun, now, signed, self._relay)
-        self._sites.journal.append(self._last)
+        delivery = Delivery(self._recipient, site, self._begun, now, signed, self._relay)
+        self._taken.append(delivery)
+        self._sites.journal.append(delivery)
         self._recipient = ""
         await asyncio.sleep(site.dot_seconds)
-        if self._last.message_id in site.stuck:
+        if delivery.message_id in site.stuck:
             await lines.until_gone()
             raise Gone
         lines.say("250 2.0.0 Ok")
         await lines.flush()
-        self._last.answered = time.monotonic()
+        delivery.answered = time.monotonic()

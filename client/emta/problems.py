@@ -22,6 +22,10 @@ STATUS_DETAILS_KEY = "grpc-status-details-bin"
 # status above 8 KiB of trailers, also where every character takes four octets.
 _LONGEST_MESSAGE = 250
 
+# What gRPC says of a call that a stopping server, or a proxy, let fall: none of us took it up, for what we
+# say has details.
+_RESET = "RST_STREAM"
+
 _CODES = {code.value[0]: code for code in grpc.StatusCode}
 
 
@@ -88,15 +92,17 @@ class Problem(Exception):
 
     @classmethod
     def from_rpc_error(cls, error: grpc.aio.AioRpcError) -> Problem:
-        """Decode what a failed call carries."""
+        """Decode what a failed call carries; UNAVAILABLE where it was let fall on the way."""
         for key, value in error.trailing_metadata() or ():
             if key == STATUS_DETAILS_KEY and isinstance(value, bytes):
                 try:
                     return cls.from_status(Status.FromString(value))
                 except DecodeError:
                     break
-        code = error.code()
-        return cls(code, code.name, error.details() or code.name.lower())
+        code, text = error.code(), error.details() or ""
+        if code is grpc.StatusCode.CANCELLED or (code is grpc.StatusCode.INTERNAL and _RESET in text):
+            code = grpc.StatusCode.UNAVAILABLE
+        return cls(code, code.name, text or code.name.lower())
 
 
 def _pack(detail: ErrorInfo | BadRequest | RetryInfo) -> Any:

@@ -19,6 +19,8 @@ from emta.peer import Peer
 
 _ANY = QualificationStatus.QUALIFICATION_STATUS_UNSPECIFIED
 
+_AT_ONCE = 1_000  # as the contract has it
+
 
 class Qualifications:
     """The rows of a Bounce. Every method raises emta.problems.Problem."""
@@ -63,13 +65,16 @@ class Qualifications:
         reset_occurrences: bool = False,
         comment: str = "",
     ) -> list[QualificationRow]:
-        """Say what texts mean (at most 1,000), or begin their counts anew; gives the rows."""
-        request = SetQualificationRequest(
-            normalized_md5s=md5s,
-            status=status,
-            edit=edit,
-            reset_occurrences=reset_occurrences,
-            actor=actor,
-            comment=comment,
-        )
-        return list((await self._bounce.ask(self._stub.SetQualification, request)).rows)
+        """Say what texts mean, or begin their counts anew; gives the rows. A thousand are set at once."""
+        rows: list[QualificationRow] = []
+        for first in range(0, len(md5s), _AT_ONCE):
+            request = SetQualificationRequest(
+                normalized_md5s=md5s[first : first + _AT_ONCE],
+                status=status,
+                edit=edit,
+                reset_occurrences=reset_occurrences,
+                actor=actor,
+                comment=comment,
+            )
+            rows += (await self._bounce.ask(self._stub.SetQualification, request)).rows
+        return rows

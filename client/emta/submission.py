@@ -67,9 +67,10 @@ class Submission:
                     yield result
                 return
             except grpc.aio.AioRpcError as error:
-                if error.code() not in _TRANSIENT:
+                problem = Problem.from_rpc_error(error)
+                if problem.code not in _TRANSIENT:
                     raise
-                await self._wait(Problem.from_rpc_error(error).retry_after, error)
+                await self._wait(problem.retry_after, error)
             finally:
                 call.cancel()
 

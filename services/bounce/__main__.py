@@ -16,5 +16,11 @@ _COMMANDS = {
 
 if __name__ == "__main__":
     if sys.argv[1:] and (command := _COMMANDS.get(sys.argv[1])):
-        raise SystemExit(command(sys.argv[2:]))
+        try:
+            code = command(sys.argv[2:])
+        except KeyboardInterrupt:
+            code = 130  # as shells tell it
+        except BrokenPipeError as error:
+            code = offline.failed(sys.argv[1], error)
+        raise SystemExit(code)
     process.main("bounce", BounceSettings, running)

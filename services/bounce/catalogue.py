@@ -76,8 +76,15 @@ def shipped_files() -> list[tuple[str, bytes]]:
 
 def override_files(path: Path) -> list[tuple[str, bytes]]:
     """Read an override file, or all of a folder. Raises OSError."""
-    paths = sorted(path.glob("*.toml")) if path.is_dir() else [path]
-    return [(each.name, each.read_bytes()) for each in paths]
+    return [(each.name, each.read_bytes()) for each in override_paths(path)]
+
+
+def override_paths(path: Path) -> list[Path]:
+    """Name an override file, or all of a folder. Raises OSError."""
+    if not path.is_dir():
+        return [path]
+    # Not glob(): to that, a folder that may not be read is empty. Hidden files are editors'.
+    return sorted(each for each in path.iterdir() if each.suffix == ".toml" and each.name[0] != ".")
 
 
 def parse(shipped: Files, overrides: Files = ()) -> Catalogue:
@@ -95,12 +102,17 @@ def parse(shipped: Files, overrides: Files = ()) -> Catalogue:
     disabled = {rule_id: file.name for file in own for rule_id in file.disabled}
     if wrong := next((file for file in ours if file.disabled), None):
         raise RuleError(f"{wrong.name}: only overrides disable rules")
-    words = {name: each for file in (*ours, *own) for name, each in file.words.items()}
-    first = _rules(own, providers, words)
+    words = {name: each for file in ours for name, each in file.words.items()}
     rest = _rules(ours, providers, words)
+    # An override's words are its own: those of shipped rules mean what they were tried with.
+    own_words = {name: each for file in own for name, each in file.words.items()}
+    first = _rules(own, providers, {**words, **own_words})
     if unknown := disabled.keys() - {rule.id for rule in rest}:
         name = min(unknown)
         raise RuleError(f"{disabled[name]}: disabled names no rule of the shipped set: {name}")
+    if rest and rest[-1].id in disabled:
+        name = rest[-1].id
+        raise RuleError(f"{disabled[name]}: disabled: {name} takes what no other rule does, and stays")
     rules = (*first, *(rule for rule in rest if rule.id not in disabled))
     _check_twice(rules)
     domains = {name: provider.mx for name, provider in providers.items()}

@@ -120,7 +120,7 @@ def _of_sites(catalogue: Catalogue, rule: Rule) -> Iterator[str]:
     }
     for domain in rule.mx:
         if domain not in hosts:
-            yield f"{rule.where}: mx {domain}: no provider has an MX host there"
+            yield f"{rule.where}: mx {domain}: no provider has an MX host there; add [provider.NAME]"
 
 
 def _of_provider(provider: Provider) -> Iterator[str]:

@@ -74,7 +74,7 @@ class Counting:
     async def running(self) -> AsyncIterator[None]:
         """Flush about once a second until the block ends, and then what is left."""
         try:
-            async with beside(self._keep_flushing, _log):
+            async with beside(_log, self._keep_flushing):
                 yield
         finally:
             while await self._try_flush() and self._tally:

@@ -24,16 +24,8 @@ _MAX_PAGE = 500
 _ANY = QualificationStatus.QUALIFICATION_STATUS_UNSPECIFIED
 _TO_QUALIFY = QualificationStatus.QUALIFICATION_STATUS_TO_QUALIFY
 _IGNORE = QualificationStatus.QUALIFICATION_STATUS_IGNORE
-_HARD, _SOFT = FailureType.FAILURE_TYPE_HARD, FailureType.FAILURE_TYPE_SOFT
-_IGNORED, _NOT_DEFINED = FailureType.FAILURE_TYPE_IGNORED, FailureType.FAILURE_TYPE_NOT_DEFINED
-
-# Contract 1.2, "Allowed type(s)", with decision 2: Refused is about the sender and never Hard. Ignored says
-# nothing about the address, so any reason may have it; Soft is what a 4xx makes of Hard.
-_HARD_REASONS = {
-    FailureReason.FAILURE_REASON_USER_UNKNOWN,
-    FailureReason.FAILURE_REASON_UNREACHABLE,
-    FailureReason.FAILURE_REASON_ACCOUNT_DISABLED,
-}
+_IGNORED = FailureType.FAILURE_TYPE_IGNORED
+_ANYTHING, _FINAL = Disposition.DISPOSITION_UNSPECIFIED, Disposition.DISPOSITION_FINAL
 
 
 def md5(field: str, text: str) -> str:
@@ -72,7 +64,7 @@ def _edit(edit: QualificationEdit, *, ignored: bool) -> None:
         raise invalid("edit.type", "TYPE_INVALID", "edit.type is none of the failure types")
     if edit.reason not in terms.CAMPAIGN_REASON and not (ignored and not edit.reason):
         raise invalid("edit.reason", "REASON_INVALID", "edit.reason is none that a message may have")
-    if not ignored and not _go_together(edit.type, edit.reason):
+    if not ignored and not terms.go_together(edit.type, edit.reason):
         raise invalid(
             "edit.reason", "TYPE_REASON_INVALID", "edit: this type and this reason do not go together"
         )
@@ -82,14 +74,8 @@ def _edit(edit: QualificationEdit, *, ignored: bool) -> None:
         raise invalid("edit.bounce_code", "BOUNCE_CODE_INVALID", "edit.bounce_code is none of a failure")
     if edit.disposition not in Disposition.values():
         raise invalid("edit.disposition", "DISPOSITION_INVALID", "edit.disposition is none")
-
-
-def _go_together(kind: FailureType, reason: FailureReason) -> bool:
-    if kind == _NOT_DEFINED or reason == FailureReason.FAILURE_REASON_NOT_DEFINED:
-        return kind == _NOT_DEFINED and reason == FailureReason.FAILURE_REASON_NOT_DEFINED
-    if kind == _HARD:
-        return reason in _HARD_REASONS
-    return kind == _IGNORED or reason != FailureReason.FAILURE_REASON_ERROR_IGNORED
+    if edit.type == FailureType.FAILURE_TYPE_HARD and edit.disposition not in (_ANYTHING, _FINAL):
+        raise invalid("edit.disposition", "DISPOSITION_INVALID", "edit.disposition: what is Hard is final")
 
 
 def check_list(request: ListQualificationsRequest) -> int:

@@ -7,7 +7,6 @@ import secrets
 import time
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
@@ -60,14 +59,6 @@ _HARD = FailureType.FAILURE_TYPE_HARD
 _UNREACHABLE = FailureReason.FAILURE_REASON_UNREACHABLE
 
 
-@dataclass(frozen=True, slots=True)
-class _Hold:
-    """What an open incident covers."""
-
-    incident_id: str
-    reasons: frozenset[FailureReason]
-
-
 class Guard:
     """Guards against the errors of sites. All Bounces of one store act as one.
 
@@ -81,7 +72,7 @@ class Guard:
         self._patience_seconds = settings.store_timeout_seconds
         self._hold_ms = round(settings.guard_hold_seconds * 1000)
         self._longest_ms = round(settings.guard_longest_seconds * 1000)
-        self._holds: dict[str, _Hold] = {}  # by site, as last heard
+        self._holds: dict[str, str] = {}  # open incidents by site, as last heard
         self._away_until = 0.0  # monotonic, seconds
 
     async def held(
@@ -91,7 +82,7 @@ class Guard:
         if not self._on:
             return {}
         answers, refused = _answers(request, meanings)
-        holds: Mapping[str, _Hold | None] = self._holds
+        holds: Mapping[str, str] = self._holds
         if answers and time.monotonic() >= self._away_until:
             try:
                 async with asyncio.timeout(self._patience_seconds):
@@ -124,7 +115,7 @@ class Guard:
     @asynccontextmanager
     async def watching(self) -> AsyncIterator[None]:
         """Extend and close incidents when their time has come, until the block ends."""
-        async with beside(self._watch, _log):
+        async with beside(_log, self._watch):
             yield
 
     async def _watch(self) -> None:
@@ -138,7 +129,7 @@ class Guard:
     async def _look(self) -> None:
         """Judge all open incidents, and learn which there are."""
         now_ms = self._clock.now_ms()
-        holds: dict[str, _Hold] = {}
+        holds: dict[str, str] = {}
         for incident, watched in await self._store.incidents(await self._store.open_ids(), now_ms):
             if watched is None:
                 continue
@@ -146,7 +137,7 @@ class Guard:
             if verdict in _ENDS:
                 await self.close(incident, _ENDS[verdict])
                 continue
-            holds[incident.site] = _Hold(incident.incident_id, frozenset(incident.reasons))
+            holds[incident.site] = incident.incident_id
             if verdict is Verdict.EXTENDED:
                 incident.hold_until_time.FromMilliseconds(
                     min(now_ms + self._hold_ms, watched.latest_end_ms)
@@ -155,26 +146,25 @@ class Guard:
                     _log.warning("incident_extended", **_told(incident))
         self._holds = holds
 
-    async def _counted(self, answers: dict[str, Answers]) -> dict[str, _Hold | None]:
-        """Count what sites answered; gives what is held there, by incidents opened now, too."""
+    async def _counted(self, answers: dict[str, Answers]) -> dict[str, str]:
+        """Count what sites answered; gives their open incidents, those opened now, too. "": none."""
         now_ms = self._clock.now_ms()
-        holds: dict[str, _Hold | None] = {}
+        holds: dict[str, str] = {}
         for site, state in (await self._store.count(answers, now_ms)).items():
-            hold = None
-            if state.incident_id:
-                hold = _Hold(state.incident_id, state.reasons)
-            elif (refusals := answers[site].refusals) and now_ms >= state.believed_until_ms:
-                hold = await self._opened(site, state, refusals)
-            holds[site] = hold
-            if hold is not None:
-                self._holds[site] = hold
+            incident_id = state.incident_id
+            refusals = answers[site].refusals
+            if not incident_id and refusals and now_ms >= state.believed_until_ms:
+                incident_id = await self._opened(site, state, refusals)
+            holds[site] = incident_id
+            if incident_id:
+                self._holds[site] = incident_id
         return holds
 
-    async def _opened(self, site: str, state: SiteState, refusals: Sequence[Refusal]) -> _Hold | None:
-        """Open an incident, if it is time to."""
-        reasons = frozenset(outage.suspicious(state.evidence))
+    async def _opened(self, site: str, state: SiteState, refusals: Sequence[Refusal]) -> str:
+        """Open an incident, if it is time to; gives the one that is open then, "" where none is."""
+        reasons = outage.suspicious(state.evidence)
         if not reasons:
-            return None
+            return ""
         now_ms = self._clock.now_ms()
         incident = Incident(
             incident_id=f"inc-{secrets.token_hex(4)}",
@@ -183,7 +173,7 @@ class Guard:
             usual=known_addresses(state.evidence.usual),
             opening=known_addresses(state.evidence.stretch),
             unknown_hard=state.unknown_hard,
-            held=sum(refusal.reason in reasons for refusal in refusals),
+            held=len(refusals),
             samples=await self._store.samples(site),
         )
         incident.begin_time.FromMilliseconds(state.begun_ms)
@@ -193,7 +183,7 @@ class Guard:
         open_id = await self._store.open(incident, now_ms)
         if open_id == incident.incident_id:
             _log.error("incident_opened", **_told(incident))
-        return _Hold(open_id, reasons) if open_id else None
+        return open_id
 
 
 def _accepted(acceptances: Iterable[SiteAcceptances]) -> dict[str, Answers]:
@@ -230,16 +220,17 @@ def _answers(
 def _held(
     refused: dict[str, list[int]],
     meanings: Sequence[Qualification | None],
-    holds: Mapping[str, _Hold | None],
+    holds: Mapping[str, str],
 ) -> dict[int, Qualification]:
+    """Give what refusals for good mean where an incident is open: a site that errs is believed in none."""
     held = {}
     for site, places in refused.items():
-        if (hold := holds.get(site)) is None:
+        if not (incident_id := holds.get(site)):
             continue
         for place in places:
             meaning = meanings[place]
-            if meaning is not None and meaning.reason in hold.reasons:
-                held[place] = _as_held(meaning, hold.incident_id)
+            if meaning is not None:
+                held[place] = _as_held(meaning, incident_id)
     return held
 
 

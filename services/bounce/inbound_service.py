@@ -29,7 +29,7 @@ from emta.return_path import ReturnPaths
 from services.bounce.counting import Counting
 from services.bounce.feedback import Feedback
 from services.bounce.inbound import events
-from services.bounce.inbound.entity import MAX_OCTETS, LimitError
+from services.bounce.inbound.entity import LimitError
 from services.bounce.inbound.mail import InboundMail, Recipient
 from services.bounce.inbound.original import (
     Clues,
@@ -117,7 +117,9 @@ class InboundService(inbound_service_pb2_grpc.InboundServiceServicer):
         if forged:
             _log.warning("forged return paths", mails=forged)
         return QualifyInboundResponse(
-            results=[_result(case) for case in opened], forged_return_paths=forged
+            results=[_result(case) for case in opened],
+            forged_return_paths=forged,
+            rules_version=qualifier.version,
         )
 
     async def _open(self, item: QualifyInboundItem) -> _Case | Problem:
@@ -133,13 +135,11 @@ class InboundService(inbound_service_pb2_grpc.InboundServiceServicer):
             return invalid("envelope_recipient", "RECIPIENT_TOO_LONG", text)
         if arrived_ms > now_ms + _FUTURE_MS:
             return invalid("arrival_time", "ARRIVAL_IN_FUTURE", "arrival_time lies in the future")
-        if len(item.content) > MAX_OCTETS:
-            return _over_limit(f"{len(item.content):,} octets, over {MAX_OCTETS:,}")
         try:
             # In a thread: replies of sessions that wait go first.
             mail = await asyncio.to_thread(read, item.content)
         except LimitError as error:
-            return _over_limit(str(error))
+            return invalid("content", "MAIL_OVER_LIMIT", str(error))
         clues = clues_of(mail, item.envelope_recipient, self._paths)
         return _Case(item, mail, clues, events.digest(item.content), min(arrived_ms, now_ms))
 
@@ -184,10 +184,6 @@ def _check(request: QualifyInboundRequest) -> None:
     if len(request.items) > _MAX_ITEMS or octets > _MAX_BATCH_OCTETS:
         text = f"items: at most {_MAX_ITEMS} mails and {_MAX_BATCH_OCTETS} octets"
         raise invalid("items", "BATCH_TOO_LARGE", text)
-
-
-def _over_limit(text: str) -> Problem:
-    return invalid("content", "MAIL_OVER_LIMIT", text)
 
 
 def _decide(case: _Case, qualifier: Qualifier, tenant: str) -> None:

@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 from services.bounce import check, edit
-from services.bounce.catalogue import Catalogue, RuleError, load
+from services.bounce.catalogue import Catalogue, RuleError, load, override_paths
 from services.bounce.qualify import Qualifier
 from services.chassis.background import beside
 from services.chassis.clock import Clock
@@ -65,7 +65,7 @@ class LiveRules:
     @asynccontextmanager
     async def following(self, clock: Clock) -> AsyncIterator[None]:
         """Reload whenever the overrides' files change, until the block ends."""
-        async with beside(lambda: self._follow(clock), _log):
+        async with beside(_log, lambda: self._follow(clock)):
             yield
 
     async def _follow(self, clock: Clock) -> None:
@@ -99,8 +99,8 @@ def _signature(path: Path | None) -> Signature:
     if path is None:
         return ()
     found = []
-    for each in sorted(path.glob("*.toml")) if path.is_dir() else [path]:
-        with suppress(OSError):  # gone: that differs, too
+    with suppress(OSError):  # gone: that differs, too
+        for each in override_paths(path):
             state = each.stat()
             found.append((each.name, state.st_ino, state.st_mtime_ns, state.st_size))
     return tuple(found)

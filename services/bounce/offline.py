@@ -145,9 +145,14 @@ def main(arguments: list[str]) -> int:
 
 
 def input_lines() -> TextIO:
-    """Give standard input, in which what is not UTF-8 is no error: replies come from anywhere."""
+    """Give standard input, in which what is not UTF-8 is no error: replies come from anywhere.
+
+    Raises OSError where there is none.
+    """
+    if sys.stdin is None:
+        raise OSError("standard input is closed")
     if isinstance(sys.stdin, io.TextIOWrapper):
-        sys.stdin.reconfigure(encoding="utf-8", errors="replace")
+        sys.stdin.reconfigure(encoding="utf-8-sig", errors="replace")
     return sys.stdin
 
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from emta import mbox
 from services.bounce.catalogue import RuleError, load
 from services.bounce.inbound.entity import MAX_OCTETS, LimitError
 from services.bounce.inbound.mail import InboundMail, MailKind, Recipient
@@ -29,25 +29,15 @@ _ACTIONS = {
 def row_of(path: Path, qualifier: Qualifier) -> dict[str, Any]:
     """Give the answer to one file: a mail, or several in mbox format (RFC 4155). Raises OSError."""
     row: dict[str, Any] = {"file": path.name, "recipients": []}
-    try:
-        if (octets := path.stat().st_size) > MAX_OCTETS:
-            raise LimitError(f"{octets:,} octets, over {MAX_OCTETS:,}")
-        for raw in _mails(path.read_bytes()):
-            mail = read(raw)
+    with path.open("rb") as file:
+        for number, raw in enumerate(mbox.mails(file, MAX_OCTETS), 1):
+            try:
+                mail = read(raw)
+            except LimitError as error:
+                row.setdefault("error", f"mail {number}: {error}" if number > 1 else str(error))
+                continue
             row["recipients"] += [_recipient(mail, each, qualifier) for each in mail.recipients]
-    except LimitError as error:
-        return {"file": path.name, "recipients": [], "error": str(error)}
     return row
-
-
-def _mails(content: bytes) -> Iterator[bytes]:
-    """Cut an mbox into its mails; a file that does not begin as one is one mail."""
-    if not content.startswith(b"From "):
-        yield content
-        return
-    first, *others = content.split(b"\n\nFrom ")
-    yield first
-    yield from (b"From " + other for other in others)
 
 
 def _recipient(mail: InboundMail, recipient: Recipient, qualifier: Qualifier) -> dict[str, Any]:
@@ -71,8 +61,16 @@ def main(arguments: list[str]) -> int:
         return 2
     try:
         qualifier = Qualifier(load(load_settings(BounceSettings).rules))
+        unreadable = None
         for path in sorted(path for path in Path(arguments[0]).iterdir() if path.is_file()):
-            print(json.dumps(row_of(path, qualifier)))
+            try:
+                row = row_of(path, qualifier)
+            except OSError as error:
+                unreadable = OSError(f"{path.name}: {error.strerror}")
+                row = {"file": path.name, "recipients": [], "error": error.strerror}
+            print(json.dumps(row))
+        if unreadable is not None:
+            return failed("inbound", unreadable)
     except (RuleError, SettingsError, OSError) as error:
         return failed("inbound", error)
     return 0

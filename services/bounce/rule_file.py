@@ -21,6 +21,7 @@ from emta.bounce.v1.qualification_pb2 import (
     Scope,
 )
 from emta.bounce.v1.smtp_reply_pb2 import FailureKind, SmtpPhase
+from services.bounce import terms
 from services.bounce.rule import EnhancedPattern, Rule, domain_of
 
 _RULE_KEYS: Mapping[str, type | tuple[type, ...]] = {
@@ -48,6 +49,7 @@ _REQUIRED = ("id", "bounce_code", "cause", "scope", "source", "samples")
 _PROVIDER_KEYS: Mapping[str, type | tuple[type, ...]] = {"mx": list, "hosts": list}
 _TABLES = ("rule", "provider", "words", "disabled")
 _MAPS = ("provider", "words")
+_FINAL = Disposition.DISPOSITION_FINAL
 _NAMES = {
     str: "a string",
     list: "a list of strings",
@@ -93,10 +95,12 @@ class RuleFile:
 def read(name: str, content: bytes) -> RuleFile:
     """Read a file. Raises RuleError."""
     try:
-        text = content.decode()
+        text = content.decode("utf-8-sig")  # some editors begin files with a mark
         document = tomllib.loads(text)
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise RuleError(f"{name}: {error}") from None
+    except RecursionError:
+        raise RuleError(f"{name}: nested too deeply") from None
     for table, value in document.items():
         if table not in _TABLES:
             raise RuleError(
@@ -127,7 +131,9 @@ def rules_of(file: RuleFile, providers: Mapping[str, Provider], words: Mapping[s
     rules = []
     for line, entry in file.entries:
         try:
-            rules.append(_rule(file.name, line, entry, providers, words))
+            rule = _rule(file.name, line, entry, providers, words)
+            _check_meaning(rule)
+            rules.append(rule)
         except ValueError as error:
             raise RuleError(f"{file.name}:{line}: rule {entry['id']}: {error}") from None
     return rules
@@ -171,6 +177,18 @@ def _rule(
         samples=tuple(entry["samples"]),
         not_samples=tuple(entry.get("not_samples", ())),
     )
+
+
+def _check_meaning(rule: Rule) -> None:
+    """Say where a rule means what no reply can. Raises ValueError."""
+    default = terms.MEANINGS[rule.bounce_code]
+    kind, reason = rule.type or default.type, rule.reason or default.reason
+    if reason not in terms.CAMPAIGN_REASON:
+        raise ValueError("reason is none that a message may have")
+    if not terms.go_together(kind, reason):
+        raise ValueError("type and reason do not go together (contract 1.2)")
+    if kind == FailureType.FAILURE_TYPE_HARD and rule.disposition not in (None, _FINAL):
+        raise ValueError("disposition is final where the type is hard")
 
 
 def _patterns(value: str | list[str], words: Mapping[str, str]) -> tuple[str, ...]:
@@ -283,13 +301,17 @@ def _seconds(wait: str) -> int:
 
 
 def _bounce_code(number: int) -> BounceCode:
-    if number == 0 or number not in BounceCode.values():
+    if number not in terms.MEANINGS:
         raise ValueError(f"bounce_code {number} is none (contract 1.3)")
     return cast(BounceCode, number)
 
 
 def _optional(enum: Any, prefix: str, key: str, entry: dict[str, Any]) -> Any:
-    return None if key not in entry else _value(enum, prefix, key, entry[key])
+    if key not in entry:
+        return None
+    if not (value := _value(enum, prefix, key, entry[key])):
+        raise ValueError(f"{key} has no value {entry[key]}")
+    return value
 
 
 def _value(enum: Any, prefix: str, key: str, name: str) -> Any:

@@ -61,10 +61,27 @@ MEANINGS: dict[BounceCode, Meaning] = {
     BounceCode.BOUNCE_CODE_CHALLENGE_RESPONSE: Meaning(_IGNORED, _REFUSED, None),
 }
 
+# Contract 1.2, "Allowed type(s)", with decision 2: Refused is about the sender and never Hard. Ignored says
+# nothing about the address, so any reason may have it; Soft is what a 4xx makes of Hard.
+_HARD_REASONS = {
+    FailureReason.FAILURE_REASON_USER_UNKNOWN,
+    FailureReason.FAILURE_REASON_UNREACHABLE,
+    FailureReason.FAILURE_REASON_ACCOUNT_DISABLED,
+}
+
 # The same words, said for now and for good: a generic bounce that is temporary is a soft one, and a
 # transient failure with a permanent code is none that a slower pace would have got through.
 CODE_OF_TEMPORARY = {BounceCode.BOUNCE_CODE_GENERIC: BounceCode.BOUNCE_CODE_SOFT_BOUNCE}
 CODE_OF_PERMANENT = {BounceCode.BOUNCE_CODE_TRANSIENT_FAILURE: BounceCode.BOUNCE_CODE_SOFT_BOUNCE}
+
+
+def go_together(kind: FailureType, reason: FailureReason) -> bool:
+    """Whether a failure may have this type and this reason."""
+    if kind == _NOT_DEFINED or reason == FailureReason.FAILURE_REASON_NOT_DEFINED:
+        return kind == _NOT_DEFINED and reason == FailureReason.FAILURE_REASON_NOT_DEFINED
+    if kind == _HARD:
+        return reason in _HARD_REASONS
+    return kind == _IGNORED or reason != FailureReason.FAILURE_REASON_ERROR_IGNORED
 
 
 def is_permanent(code: int) -> bool:

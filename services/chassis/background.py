@@ -23,13 +23,14 @@ async def lasting(work: Callable[[], Awaitable[None]], log: Log) -> None:
 
 
 @asynccontextmanager
-async def beside(work: Callable[[], Awaitable[None]], log: Log) -> AsyncIterator[None]:
-    """Have `work` done until the block ends (lasting); it has stopped when this returns."""
-    task = asyncio.create_task(lasting(work, log))
+async def beside(log: Log, *works: Callable[[], Awaitable[None]]) -> AsyncIterator[None]:
+    """Have some work done until the block ends (lasting); it has stopped when this returns."""
+    tasks = {asyncio.create_task(lasting(work, log)) for work in works}
     try:
         yield
     finally:
         # Python 3.11's wait_for, in the store client, can swallow a cancellation: it is said again.
-        while not task.done():
-            task.cancel()
-            await asyncio.wait((task,), timeout=_AGAIN_SECONDS)
+        while tasks:
+            for task in tasks:
+                task.cancel()
+            _, tasks = await asyncio.wait(tasks, timeout=_AGAIN_SECONDS)

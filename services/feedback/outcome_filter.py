@@ -26,8 +26,11 @@ class OutcomeFilter:
     def __init__(self, told: messages.OutcomeFilter) -> None:
         if not told.HasField("from_time") or not told.HasField("to_time"):
             raise invalid("filter.from_time", "WINDOW_INVALID", "from_time and to_time are required")
-        self.from_ms = told.from_time.ToMilliseconds()
-        self.to_ms = told.to_time.ToMilliseconds()
+        try:
+            self.from_ms = told.from_time.ToMilliseconds()
+            self.to_ms = told.to_time.ToMilliseconds()
+        except ValueError as error:
+            raise invalid("filter.from_time", "WINDOW_INVALID", f"from_time and to_time: {error}") from None
         if not 0 < self.to_ms - self.from_ms <= _MAX_WINDOW_MS:
             raise invalid(
                 "filter.to_time", "WINDOW_INVALID", "to_time must be after from_time, by 31 days at most"
@@ -47,7 +50,7 @@ class OutcomeFilter:
                 "name domains, mx_hosts, text, bounce_codes, rule_ids or a delivery besides the window",
             )
         self._delivery = delivery_id(told.delivery_id) if told.delivery_id else ""
-        self._domains = frozenset(domain.lower().rstrip(".") for domain in told.domains)
+        self._domains = frozenset(map(_domain, told.domains))
         self._mx_hosts = tuple(_mx_host(mx) for mx in told.mx_hosts)
         self._text = _pieces(told.text)
         self._codes = frozenset(told.bounce_codes)
@@ -90,6 +93,15 @@ def _check(field: str, values: Sequence[object]) -> None:
             raise invalid(field, "FILTER_INVALID", f"{field}: entries are 1 to {_MAX_ENTRY} characters")
         if isinstance(value, int) and (not value or value not in BounceCode.values()):
             raise invalid(field, "FILTER_INVALID", f"{field}: {value} is no bounce code")
+
+
+def _domain(name: str) -> str:
+    """Check a recipients' domain: others would match nothing, and silently so."""
+    if _WILD in name or not name.isascii():
+        raise invalid(
+            "filter.domains", "FILTER_INVALID", 'filter.domains: A-labels of whole domains, without "*"'
+        )
+    return name.lower().rstrip(".")
 
 
 def _mx_host(pattern: str) -> str:

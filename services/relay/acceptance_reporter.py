@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 
 from emta.bounce.v1.bounce_service_pb2 import QualifyRepliesItem, QualifyRepliesResult
 from emta.problems import Problem
+from services.chassis.background import beside
+from services.chassis.logs import Log
 from services.relay.acceptances import Acceptances
 from services.relay.peers import Peers
+
+_log = Log("relay")
 
 _EVERY_SECONDS = 1.0
 
@@ -32,8 +37,16 @@ class AcceptanceReporter:
             self._acceptances.lost(told)
             raise
 
-    async def run(self) -> None:
-        """Report until cancelled."""
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Report until the block ends, and once more what there is then."""
+        try:
+            async with beside(_log, self._run):
+                yield
+        finally:
+            await self.flush()
+
+    async def _run(self) -> None:
         while True:
             await asyncio.sleep(_EVERY_SECONDS)
             await self.flush()

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import secrets
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+from redis.asyncio import Redis
+
 from emta.relay.v1.relay_service_pb2_grpc import add_RelayServiceServicer_to_server
 from emta.relay.v1.site_service_pb2_grpc import add_SiteServiceServicer_to_server
-from services.chassis.background import lasting
+from services.chassis.background import beside
 from services.chassis.clock import Clock, clock_of
 from services.chassis.headroom import Headroom, Marks
 from services.chassis.logs import Log
@@ -46,26 +47,17 @@ async def running(settings: RelaySettings, clock: Clock | None = None) -> AsyncI
         clock_of(store, clock) as clock,
         connected(settings.signer, settings.bounce, settings.feedback) as peers,
     ):
-        queue = Queue(
-            store,
-            settings.shards,
-            outbox_max=settings.outbox_max,
-            acks=settings.acks,
-        )
+        queue = Queue(store, settings.shards, outbox_max=settings.outbox_max, acks=settings.acks)
         await queue.fix_shards()
         relay_id = f"{socket.gethostname()}/{os.getpid()}/{secrets.token_hex(4)}"
         shards = Shards(queue, clock, relay_id, settings.lease_seconds)
-        await shards.share()
         reporter = Reporter(queue, shards, peers)
+        limit_store, rules = LimitStore(store), MxRules.load(settings.mx_rules)
+        limits = Limits(limit_store, clock, rules, relay_id, settings.lease_seconds)
         marks = Marks(
             settings.memory_accept_percent, settings.disk_accept_percent, settings.disk_deliver_percent
         )
         headroom = Headroom(store, marks)
-        limit_store = LimitStore(store)
-        rules = MxRules.load(settings.mx_rules)
-        limits = Limits(limit_store, clock, rules, relay_id, settings.lease_seconds)
-
-        acceptances = Acceptances(await recipient_secret(store), on=settings.report_acceptances)
 
         def accepted() -> None:
             dispatcher.accepted()
@@ -75,15 +67,14 @@ async def running(settings: RelaySettings, clock: Clock | None = None) -> AsyncI
             dispatcher.settled(due_ms)
             reporter.wake()
 
-        resolver = _resolver(settings, clock)
         deliverer = Deliverer(
             queue,
             clock,
-            resolver,
+            _resolver(settings, clock),
             _connector(settings),
             limits,
             peers,
-            acceptances,
+            Acceptances(await recipient_secret(store), on=settings.report_acceptances),
             settings,
             settled=settled,
         )
@@ -96,45 +87,37 @@ async def running(settings: RelaySettings, clock: Clock | None = None) -> AsyncI
             max_in_flight=settings.max_in_flight,
             max_octets=settings.max_in_flight_octets,
             lease_seconds=settings.lease_seconds,
+            drain_seconds=settings.drain_seconds,
         )
         service = RelayService(queue, clock, settings, headroom, accepted, peers.rows)
-        server = Server(
-            "relay",
-            settings.listen,
-            reflection=settings.reflection,
-            drain_seconds=settings.drain_seconds,
-            ready=lambda: answers(store),
-            share_port=settings.share_port,
-        )
-        server.add(add_RelayServiceServicer_to_server, service, "emta.relay.v1.RelayService")
         sites = SiteService(limit_store, rules, clock)
-        server.add(add_SiteServiceServicer_to_server, sites, "emta.relay.v1.SiteService")
-        async with server:
-            working = [
-                asyncio.create_task(lasting(work, _log))
-                for work in (
-                    dispatcher.run,
-                    reporter.run,
-                    shards.run,
-                    headroom.run,
-                    limits.run,
-                    deliverer.acceptance_reporter.run,
-                )
-            ]
+        async with (
+            _server(settings, store, service, sites) as server,
+            shards.running(),
+            reporter.running(),
+            limits.running(),
+            deliverer.running(),
+            beside(_log, headroom.run),
+            dispatcher.running(),
+        ):
             try:
                 yield server
             finally:
                 service.stop()
-                working[0].cancel()
-                await dispatcher.drain(settings.drain_seconds)
-                await deliverer.lanes.close()
-                resolver.close()
-                for task in working:
-                    task.cancel()
-                await limits.close()
-                await deliverer.acceptance_reporter.flush()
-                await reporter.flush()
-                await shards.leave()
+
+
+def _server(settings: RelaySettings, store: Redis, service: RelayService, sites: SiteService) -> Server:
+    server = Server(
+        "relay",
+        settings.listen,
+        reflection=settings.reflection,
+        drain_seconds=settings.drain_seconds,
+        ready=lambda: answers(store),
+        share_port=settings.share_port,
+    )
+    server.add(add_RelayServiceServicer_to_server, service, "emta.relay.v1.RelayService")
+    server.add(add_SiteServiceServicer_to_server, sites, "emta.relay.v1.SiteService")
+    return server
 
 
 def _resolver(settings: RelaySettings, clock: Clock) -> MxResolver:

@@ -17,8 +17,7 @@ class Batcher(Generic[Item]):
     """`work` gets what was added, in batches.
 
     A batch goes when `max_items` or `max_weight` are together, `max_wait_seconds` after its first item at
-    the latest; an `eager` one goes at once while so little comes that no two would go together. Batches
-    are worked on side by side. `work` handles its own failures; what it raises all the
+    the latest. Batches are worked on side by side. `work` handles its own failures; what it raises all the
     same is a defect, and each item of the batch is `dropped`.
     """
 
@@ -31,7 +30,6 @@ class Batcher(Generic[Item]):
         weigh: Callable[[Item], int] | None = None,
         max_weight: int = 0,
         dropped: Callable[[Item], None] = lambda item: None,
-        eager: bool = False,
     ) -> None:
         self._work = work
         self._max_items = max_items
@@ -39,8 +37,6 @@ class Batcher(Generic[Item]):
         self._weigh = weigh
         self._max_weight = max_weight
         self._dropped = dropped
-        self._eager = eager
-        self._last_size = 0
         self._waiting: list[Item] = []
         self._weight = 0
         self._timer: asyncio.TimerHandle | None = None
@@ -54,28 +50,19 @@ class Batcher(Generic[Item]):
                 self._flush()
             self._weight += weight
         self._waiting.append(item)
-        if len(self._waiting) >= self._max_items or self._may_go_at_once():
+        if len(self._waiting) >= self._max_items:
             self._flush()
         elif self._timer is None:
             self._timer = asyncio.get_running_loop().call_later(self._max_wait_seconds, self._flush)
-
-    def _may_go_at_once(self) -> bool:
-        return self._eager and self._last_size <= 1 and not self._tasks
-
-    def _ended(self, task: asyncio.Task[None]) -> None:
-        self._tasks.discard(task)
-        if self._waiting and self._may_go_at_once():
-            self._flush()
 
     def _flush(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
         batch, self._waiting, self._weight = self._waiting, [], 0
-        self._last_size = len(batch)
         task = asyncio.get_running_loop().create_task(self._run(batch))
         self._tasks.add(task)
-        task.add_done_callback(self._ended)
+        task.add_done_callback(self._tasks.discard)
 
     async def _run(self, batch: list[Item]) -> None:
         try:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 
 from emta.bounce.v1.bounce_service_pb2 import QualifyRepliesItem, QualifyRepliesResult
 from emta.bounce.v1.qualification_pb2 import Qualification
@@ -69,7 +70,7 @@ class Deliverer:
         self._resolver = resolver
         self._limits = limits
         self._acceptances = acceptances
-        self.acceptance_reporter = AcceptanceReporter(acceptances, peers)
+        self._acceptance_reporter = AcceptanceReporter(acceptances, peers)
         self._settings = settings
         self._settled = settled  # told whenever a message was, and when it is due again (ms; None: never)
         self._settler = Settler(queue, self._leave)
@@ -102,7 +103,7 @@ class Deliverer:
         self._qualify: Stage[Attempt, QualifyRepliesItem, QualifyRepliesResult] = Stage(
             item=self._qualify_item,
             weigh=lambda attempt: 1024,
-            call=self.acceptance_reporter.qualify,
+            call=self._acceptance_reporter.qualify,
             serves=peers.bounce_serves,
             answered=self._qualified,
             away=lambda attempt: self._hold(attempt, _BOUNCE_AWAY),
@@ -114,6 +115,16 @@ class Deliverer:
     def has_suspect(self) -> bool:
         """Whether a message is at hand whose owners died more than once."""
         return bool(self._suspects)
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Deliver until the block ends; then close all connections."""
+        async with self._acceptance_reporter.running():
+            try:
+                yield
+            finally:
+                await self.lanes.close()
+                self._resolver.close()
 
     def stop(self) -> None:
         """Begin no more transactions: what has not begun goes back to the queue."""
@@ -133,7 +144,10 @@ class Deliverer:
         if claimed.crashes > 1:
             self._suspects.add(attempt)
         self.octets_in_flight += len(claimed.content)
-        if claimed.damaged or claimed.crashes >= _OWNER_CRASHES:
+        if self._stopping:
+            # Claimed while the stop began.
+            self._settler.put_back(attempt, self._clock.now_ms())
+        elif claimed.damaged or claimed.crashes >= _OWNER_CRASHES:
             self._give_up(attempt, FailureCause.FAILURE_CAUSE_INTERNAL)
         elif claimed.reply is not None and claimed.qualification is None:
             self._qualify.add(attempt, alone=claimed.hold == _BOUNCE_AWAY)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 from redis.exceptions import RedisError
 
-from services.chassis.background import lasting
+from services.chassis.background import beside, lasting
 from services.chassis.clock import Clock
 from services.chassis.headroom import Headroom
 from services.chassis.logs import Log
@@ -40,6 +42,7 @@ class Dispatcher:
         max_in_flight: int,
         max_octets: int,
         lease_seconds: float,
+        drain_seconds: float,
     ) -> None:
         self._queue = queue
         self._clock = clock
@@ -49,6 +52,8 @@ class Dispatcher:
         self._max_in_flight = max_in_flight
         self._max_octets = max_octets
         self._lease_ms = round(lease_seconds * 1000)
+        self._drain_seconds = drain_seconds
+        self._stopping = False
         self._wake = asyncio.Event()
         self._sated = False  # whether the last look left something for want of room
 
@@ -61,11 +66,21 @@ class Dispatcher:
         if self._sated or (due_ms is not None and due_ms <= self._clock.now_ms()):
             self._wake.set()
 
-    async def run(self) -> None:
-        """Dispatch until cancelled."""
-        keeping = asyncio.create_task(lasting(self._keep_leases, _log))
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Dispatch until the block ends; then claim and begin no more, and wait for what is in flight."""
+        work = asyncio.create_task(lasting(self._run, _log))
         try:
-            while True:
+            yield
+        finally:
+            self._stopping = True
+            self._deliverer.stop()
+            self._wake.set()
+            await work
+
+    async def _run(self) -> None:
+        async with beside(_log, self._keep_leases):
+            while not self._stopping:
                 self._wake.clear()
                 try:
                     next_look_ms = await self._look()
@@ -73,24 +88,20 @@ class Dispatcher:
                     _log.warning("store_away", error=type(error).__name__)
                     await asyncio.sleep(_STORE_AWAY_SECONDS)
                     continue
-                if next_look_ms is not None:
+                if next_look_ms is not None and not self._stopping:
                     await self._wait(next_look_ms)
-        finally:
-            keeping.cancel()
+            await self._drain()
 
-    async def drain(self, seconds: float) -> None:
-        """Let what is in flight come to its end; what is still there after `seconds` is left behind."""
-        self._deliverer.stop()
-        keeping = asyncio.create_task(lasting(self._keep_leases, _log))
+    async def _drain(self) -> None:
+        """Wait until nothing is in flight; what still is after a while is left behind."""
         try:
-            async with asyncio.timeout(seconds):
+            async with asyncio.timeout(self._drain_seconds):
                 while self._deliverer.in_flight:
                     self._sated = True
                     self._wake.clear()
                     await self._wake.wait()
         except TimeoutError:
             _log.warning("left_behind", messages=len(self._deliverer.in_flight))
-        keeping.cancel()
 
     async def _look(self) -> int | None:
         """Claim from our shards, and from the others when ours have nothing; gives when to look again, or

@@ -17,11 +17,13 @@ import asyncio
 import heapq
 import secrets
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
 from itertools import islice
 
 from redis.exceptions import RedisError
 
+from services.chassis.background import beside
 from services.chassis.clock import Clock
 from services.chassis.logs import Log
 from services.relay.holding import Holding
@@ -141,11 +143,18 @@ class Limits:
         holding.close(self._clock.now_ms(), recalled=recalled)
         self._schedule(holding)
 
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Serve until the block ends, by when the connections are closed; then give everything back."""
+        try:
+            async with beside(_log, self.run):
+                yield
+        finally:
+            await self.close()
+
     async def run(self) -> None:
         """Carry to the store what is asked for, and keep leases, until cancelled."""
-        task = asyncio.current_task()
-        # Python 3.11's wait_for, in the store client, can swallow a cancellation: so it is asked for, too.
-        while task is None or not task.cancelling():
+        while True:
             self._wake.clear()
             now_ms = self._clock.now_ms()
             self._collect(now_ms)

@@ -12,14 +12,16 @@ from emta.bounce.v1.smtp_reply_pb2 import FailureKind, SmtpPhase, SmtpReply
 from services.chassis.clock import Clock
 from services.relay import dns_answer
 from services.relay.dns_answer import Kind, Rcode
-from services.relay.host_addresses import HostAddresses
+from services.relay.host_addresses import Addresses, HostAddresses
 from services.relay.replies import AttemptFailed, Place
 from services.relay.resolver import NameServer, NoAnswer, Resolver
 from services.relay.ttl import AHEAD_MS, LONGEST_FAILURE_TTL, SHORTEST_TTL, expiry
 
-# The best ones; an attempt tries five addresses. The name servers of a long list of hosts that never answer
-# would otherwise take up all questions that we may have open (resolver.py), for as long as one may take.
+# The best ones; an attempt tries five addresses.
 _MAX_HOSTS = 20
+# Hosts looked up at one time: long lists whose name servers never answer would otherwise take up all
+# questions that we may have open (resolver.py), for as long as one may take.
+_HOSTS_AT_ONCE = 5
 # RFC 8767 section 5: answers may be used for a while past their time when there are no fresh ones.
 _STALE_MS = 86_400_000
 # Domains held at once; 100,000 routes are about 100 MB.
@@ -154,7 +156,10 @@ class MxResolver:
     async def _hosts(self, domain: str) -> tuple[tuple[tuple[int, MxHost], ...], int]:
         """Give (preference, host) and until when that holds (Unix ms)."""
         exchanges, ttl = await self._exchanges(domain)
-        looked_up = await asyncio.gather(*(self._addresses.of(name) for _, name in exchanges))
+        looked_up: list[Addresses] = []
+        for start in range(0, len(exchanges), _HOSTS_AT_ONCE):
+            some = exchanges[start : start + _HOSTS_AT_ONCE]
+            looked_up += await asyncio.gather(*(self._addresses.of(name) for _, name in some))
         hosts = tuple(
             (preference, MxHost(dns_answer.to_text(name), addresses.found))
             for (preference, name), addresses in zip(exchanges, looked_up, strict=True)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 
 from redis.exceptions import RedisError
 
@@ -14,6 +15,7 @@ from emta.feedback.v1.feedback_service_pb2 import (
     RecordOutcomesResult,
 )
 from emta.problems import Problem
+from services.chassis.background import beside
 from services.chassis.logs import Log
 from services.relay.peers import Peers
 from services.relay.shards import Shards
@@ -45,14 +47,23 @@ class Reporter:
         self._peers = peers
         self._wake = asyncio.Event()
         self._rounds: Counter[str] = Counter()  # by key of an outcome that has to wait
+        self._turn = 0  # with which of our shards a report begins
         self._left_some = False  # whether there was more than the last call could carry
 
     def wake(self) -> None:
         """Look again: there are new outcomes."""
         self._wake.set()
 
-    async def run(self) -> None:
-        """Report until cancelled."""
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Report until the block ends, and once more what is there then."""
+        try:
+            async with beside(_log, self._run):
+                yield
+        finally:
+            await self.flush()
+
+    async def _run(self) -> None:
         wait = _FIRST_WAIT_SECONDS
         while True:
             self._wake.clear()
@@ -84,7 +95,7 @@ class Reporter:
 
     async def report(self) -> bool:
         """Report a batch of our shards; gives whether Feedback took any. Raises Problem, RedisError."""
-        shards = sorted(self._shards.mine)
+        shards = self._in_turn(sorted(self._shards.mine))
         outbox = await self._queue.outbox(shards, _ENTRIES) if shards else {}
         request = RecordOutcomesRequest(producer=_PRODUCER)
         names: dict[int, list[str]] = {}
@@ -113,6 +124,12 @@ class Reporter:
             start = end
         await self._queue.acknowledge(reported)
         return any(part.outcomes > len(part.again) for part in reported.values())
+
+    def _in_turn(self, shards: list[int]) -> list[int]:
+        """Begin with another one each time: a call may be full before the last one's turn."""
+        self._turn += 1
+        first = self._turn % max(1, len(shards))
+        return shards[first:] + shards[:first]
 
     def _not_taken(
         self, items: Sequence[RecordOutcomesItem], results: Sequence[RecordOutcomesResult]

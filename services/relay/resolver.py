@@ -20,8 +20,9 @@ from services.relay.dns_answer import Answer, BadAnswer, Kind, Rcode, parse
 
 # With one name server before asking the next one or again: what resolvers use by custom (resolv.conf).
 _PATIENCE_SECONDS = 2.0
-# Questions that wait for an answer at one time: a local resolver drops more than it can queue.
-_MAX_QUESTIONS = 200
+# Questions that wait for an answer at one time: half of what resolvers take from all their clients together
+# (BIND's recursive-clients: 1,000; Unbound's num-queries-per-thread: 1,024), for what is more they drop.
+_MAX_QUESTIONS = 500
 # RFC 5452 section 9.2: who forges answers has to guess the port too. Every socket has one at random, there
 # are several at a time, and none lives long.
 _SOCKETS, _QUESTIONS_A_SOCKET = 8, 500
@@ -61,7 +62,7 @@ class Resolver:
     """Asks some name servers, one after another until one answers."""
 
     def __init__(self, servers: Sequence[NameServer], *, timeout_seconds: float) -> None:
-        """`timeout_seconds` is a question's, all servers and repetitions together."""
+        """`timeout_seconds` is a question's from its turn on, all servers and repetitions together."""
         self._servers = servers
         self._timeout_seconds = timeout_seconds
         # A dead name server leaves time for the next one.
@@ -73,27 +74,29 @@ class Resolver:
 
     async def ask(self, name: bytes, kind: Kind) -> Answer:
         """Give the records of a name (wire format, RFC 1035 section 3.1). Raises NoAnswer."""
-        question = name + struct.pack(">HH", kind, 1)
+        async with self._questions:
+            return await self._ask_all(name + struct.pack(">HH", kind, 1))
+
+    async def _ask_all(self, question: bytes) -> Answer:
         deadline = asyncio.get_running_loop().time() + self._timeout_seconds
         why = "no answer in time"
-        async with self._questions:
-            while True:
-                for server in self._servers:
-                    left = deadline - asyncio.get_running_loop().time()
-                    if left <= 0:
-                        raise NoAnswer(why)
-                    try:
-                        answer = await self._ask(server, question, min(left, self._patience_seconds))
-                    except (OSError, BadAnswer, TimeoutError):
-                        continue
-                    if answer.rcode in (Rcode.NOERROR, Rcode.NXDOMAIN):
-                        return answer
-                    why = "the name servers failed"
-                if why != "no answer in time":
-                    # All that answered have said that they cannot; to ask again at once changes nothing.
+        while True:
+            for server in self._servers:
+                left = deadline - asyncio.get_running_loop().time()
+                if left <= 0:
                     raise NoAnswer(why)
-                # Refused at once, by servers that are being restarted: no need to ask without a pause.
-                await asyncio.sleep(min(0.05, self._patience_seconds))
+                try:
+                    answer = await self._ask(server, question, min(left, self._patience_seconds))
+                except (OSError, BadAnswer, TimeoutError):
+                    continue
+                if answer.rcode in (Rcode.NOERROR, Rcode.NXDOMAIN):
+                    return answer
+                why = "the name servers failed"
+            if why != "no answer in time":
+                # All that answered have said that they cannot; to ask again at once changes nothing.
+                raise NoAnswer(why)
+            # Refused at once, by servers that are being restarted: no need to ask without a pause.
+            await asyncio.sleep(min(0.05, self._patience_seconds))
 
     async def _ask(self, server: NameServer, question: bytes, seconds: float) -> Answer:
         async with asyncio.timeout(seconds):

@@ -19,6 +19,7 @@ from services.relay.resolver import NameServer
 
 # What is said in EHLO is a word on a line of its own (RFC 5321 section 4.1.1.1).
 _NAME = re.compile("[!-~]+")
+_FIELD_NAME = re.compile("[!-9;-~]+")
 
 
 class RelaySettings(LedgerSettings):
@@ -190,6 +191,16 @@ class RelaySettings(LedgerSettings):
         for resolver in resolvers:
             NameServer.parse(resolver)
         return resolvers
+
+    @field_validator("internal_headers")
+    @classmethod
+    def _may_go(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        for name in names:
+            if not _FIELD_NAME.fullmatch(name):
+                raise ValueError(f"{name!r} is not the name of a header field (RFC 5322 section 2.2)")
+            if name.lower() == "from":
+                raise ValueError("From is not internal: no message may be without (RFC 5322 section 3.6)")
+        return names
 
     @field_validator("ehlo_name")
     @classmethod

@@ -1,57 +1,89 @@
-"""The end of attempts: what became of the messages is written down, many at a time."""
+"""The end of attempts: what became of the messages is written down, as soon as the store can take it."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+from redis.exceptions import RedisError
 
 from emta.feedback.v1.feedback_service_pb2 import RecordOutcomesItem
 from services.chassis.logs import Log
 from services.relay.attempt import Attempt
-from services.relay.batcher import Batcher
 from services.relay.store.queue import Queue, Settlement
 
 _log = Log("relay")
 
-# The shorter the wait after an answer to a final dot, the fewer messages a crash sends twice.
-_ITEMS, _SECONDS = 100, 0.005
+# A script that runs longer makes others wait for the store.
+_MOST = 200
 _STORE_AWAY_SECONDS = 0.2
 
 
+class _Ending(NamedTuple):
+    attempt: Attempt
+    settlement: Settlement
+    repeated: bool  # written down before, perhaps: the answer did not come
+
+
 class Settler:
-    """Settles attempts in batches; `settled` is told each one, also when its lease had been lost, and when
-    its message is due again (ms; None: never)."""
+    """Settles attempts; `settled` is told each one, also when its lease had been lost, and when its message
+    is due again (ms; None: never).
+
+    One call at a time, which takes along all that ended during the one before: an answer to a final dot
+    waits for no company, for it is what a crash sends twice, and the more there is the less each costs.
+    """
 
     def __init__(self, queue: Queue, settled: Callable[[Attempt, int | None], None]) -> None:
         self._queue = queue
         self._settled = settled
-        self._batches: Batcher[tuple[Attempt, Settlement]] = Batcher(
-            self._settle, max_items=_ITEMS, max_wait_seconds=_SECONDS, eager=True
-        )
+        self._endings: list[_Ending] = []
+        self._writing: asyncio.Task[None] | None = None
 
     def finish(self, attempt: Attempt, told: RecordOutcomesItem) -> None:
         """The message has its final status."""
-        self._batches.add((attempt, Settlement(attempt.claimed, None, (told,))))
+        self._add(_Ending(attempt, Settlement(attempt.claimed, None, (told,)), repeated=False))
 
     def put_back(self, attempt: Attempt, due_ms: int, told: Sequence[RecordOutcomesItem] = ()) -> None:
         """The message is due again."""
-        self._batches.add((attempt, Settlement(attempt.claimed, due_ms, told)))
+        self._add(_Ending(attempt, Settlement(attempt.claimed, due_ms, told), repeated=False))
 
-    async def _settle(self, batch: list[tuple[Attempt, Settlement]]) -> None:
-        """Repeated until the store answers, and its replicas: the fence makes that safe."""
-        settlements = [settlement for _, settlement in batch]
-        repeated = False
-        while True:
-            try:
-                results = await self._queue.settle(settlements)
-                break
-            except Exception as error:
-                # Whatever it is: what was sent has to be written down.
-                _log.warning("store_away", error=repr(error))
-                repeated = True
+    def _add(self, ending: _Ending) -> None:
+        self._endings.append(ending)
+        if self._writing is None:
+            self._writing = asyncio.get_running_loop().create_task(self._write())
+
+    async def _write(self) -> None:
+        while self._endings:
+            batch, self._endings = self._endings[:_MOST], self._endings[_MOST:]
+            results = await self._settle(batch)
+            for ending, was_ours in zip(batch, results, strict=True):
+                if was_ours is None:
+                    self._endings.append(ending._replace(repeated=True))
+                else:
+                    self._written(ending, was_ours)
+            if all(was_ours is None for was_ours in results):
                 await asyncio.sleep(_STORE_AWAY_SECONDS)
-        for (attempt, settlement), was_ours in zip(batch, results, strict=True):
-            # When repeated, a lease may have been ended by ourselves, before the answer was lost.
-            if not was_ours and not repeated:
-                _log.warning("lease_lost", message=attempt.claimed.message.message_id)
-            self._settled(attempt, settlement.due_ms)
+        self._writing = None
+
+    async def _settle(self, batch: Sequence[_Ending]) -> Sequence[bool | None]:
+        """Give per ending whether the lease was still ours; None: it has to be written down again."""
+        try:
+            return await self._queue.settle([ending.settlement for ending in batch])
+        except RedisError as error:
+            _log.warning("store_away", error=repr(error))
+            return [None] * len(batch)
+        except Exception as error:
+            if len(batch) == 1:
+                message = batch[0].attempt.claimed.message.message_id
+                _log.error("not_settled", message=message, error=repr(error))
+                return [None]
+        # A defect in one of them must not hold up the others.
+        half = len(batch) // 2
+        return [*await self._settle(batch[:half]), *await self._settle(batch[half:])]
+
+    def _written(self, ending: _Ending, was_ours: bool) -> None:
+        # When repeated, a lease may have been ended by ourselves, before the answer was lost.
+        if not was_ours and not ending.repeated:
+            _log.warning("lease_lost", message=ending.attempt.claimed.message.message_id)
+        self._settled(ending.attempt, ending.settlement.due_ms)

@@ -8,9 +8,12 @@ themselves for the owner for a moment: leases and sequence numbers guard the mes
 from __future__ import annotations
 
 import zlib
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 from redis.exceptions import RedisError
 
+from services.chassis.background import beside
 from services.chassis.clock import Clock
 from services.chassis.logs import Log
 from services.relay.store.queue import Queue
@@ -34,8 +37,17 @@ class Shards:
         """Shards to help with when there is nothing to do on one's own."""
         return [shard for shard in self._in_order() if shard not in self.mine]
 
-    async def run(self) -> None:
-        """Keep our share until cancelled."""
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Have our share until the block ends. Raises RedisError."""
+        await self.share()
+        try:
+            async with beside(_log, self._keep):
+                yield
+        finally:
+            await self.leave()
+
+    async def _keep(self) -> None:
         while True:
             await self._clock.sleep_until(self._clock.now_ms() + self._lease_ms // 3)
             try:

@@ -9,6 +9,9 @@ from pathlib import Path
 from emta.bounce.v1.qualification_pb2 import FailureReason, FailureType
 from emta.bounce.v1.qualifications_service_pb2 import QualificationRow
 from emta.feedback.v1.log_pb2 import LogStatus
+from services.bounce.catalogue import load
+from services.bounce.offline import read_replies
+from services.bounce.qualify import qualify
 from tests.e2e.conftest import World, message
 from tests.e2e.false_replies import provider
 from tests.e2e.test_cli import emta
@@ -96,6 +99,19 @@ async def test_rows_are_listed_and_set_by_hand(world: World, tmp_path: Path) -> 
     assert "occurrences" not in json.loads(out)["row"]
 
 
+async def test_an_override_is_tried_on_past_replies(world: World, tmp_path: Path) -> None:
+    await world.submit(message("user-unknown@alpha.example", "m1"))
+    await world.until(FAILED, "m1")
+    (row,) = await rows(world, 1)
+
+    code, out, _ = await emta(world, tmp_path, "qualifications", "list", "--status", "all", "--replies")
+
+    assert code == 0
+    ((given, reply),) = read_replies(out.splitlines())
+    meaning = qualify(load(), reply)
+    assert (given["id"], meaning.rule_id) == (row.normalized_md5, row.by_rules.rule_id)
+
+
 async def test_what_cannot_be_meant_is_one_line_and_exit_code_2(world: World, tmp_path: Path) -> None:
     md5 = "0" * 32
     for arguments, says in (
@@ -104,6 +120,7 @@ async def test_what_cannot_be_meant_is_one_line_and_exit_code_2(world: World, tm
         (("show", md5), f"there is no row {md5} (QUALIFICATION_UNKNOWN)"),
         (("set", md5), "--type and --reason, --status or --reset"),
         (("set", md5, "--reason", "refused"), "--type: is needed"),
+        (("set", md5, "--type", "hard"), "--reason: is needed"),
         (("set", md5, "--type", "hard", "--reason", "flurbled"), "--reason flurbled: one of"),
         (("set", md5, "--type", "hard", "--reason", "5"), "do not go together (TYPE_REASON_INVALID)"),
         (("set", md5, "--type", "hard", "--reason", "1", "--code", "11"), "--code 11: no bounce code"),

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import os
 from datetime import timedelta
 from pathlib import Path
 
@@ -215,6 +217,57 @@ async def test_a_maildir_is_drained_and_what_cannot_be_read_stays(world: World, 
     assert (tmp_path / "cur" / "huge").exists()
     assert (tmp_path / "tmp" / "coming").exists()
     assert (await world.entry()).status == FAILED
+
+
+async def test_a_file_that_cannot_be_read_holds_up_no_other(world: World, tmp_path: Path) -> None:
+    sender = await sent(world, signed())
+    folder = tmp_path / "mails"
+    folder.mkdir()
+    (folder / "bounce").write_bytes(returned.dsn(RECIPIENT, to=sender))
+    # What even root cannot read from its start.
+    (folder / "closed").symlink_to("/proc/self/mem")
+
+    code, out, err = await emta(world, tmp_path, "inbound", "mails", "--remove")
+
+    assert (code, err) == (2, "emta: mails/closed: Input/output error\n")
+    assert out.startswith("mails/bounce: bounce\n")
+    assert (await world.entry()).status == FAILED
+    assert not (folder / "bounce").exists()
+
+
+async def test_a_file_that_cannot_be_removed_is_said(world: World, tmp_path: Path) -> None:
+    # What even root cannot remove.
+    code, out, err = await emta(world, tmp_path, "inbound", "/proc/version", "--remove")
+
+    assert (code, out) == (2, "/proc/version: other\n")
+    assert err.startswith("emta: /proc/version: cannot be removed: ")
+    assert err.count("\n") == 1
+
+
+async def test_a_file_s_name_may_be_in_no_encoding(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYTHONIOENCODING", "utf-8:strict")
+    (tmp_path / os.fsdecode(b"ma\xffil")).write_bytes(returned.personal())
+
+    code, out, err = await emta(world, tmp_path, "inbound", ".", "--json")
+
+    assert (code, err) == (0, "")
+    assert json.loads(out)["mail"]["file"] == r"ma\xffil"
+
+
+async def test_an_mbox_is_taken_apart_and_stays(world: World, tmp_path: Path) -> None:
+    sender = await sent(world, signed())
+    mails = [returned.personal(), returned.dsn(RECIPIENT, to=sender)]
+    separator = b"From MAILER-DAEMON Mon Nov  2 10:00:00 2026\n"
+    (tmp_path / "box").write_bytes(b"\n\n".join(separator + mail for mail in mails))
+
+    code, out, err = await emta(world, tmp_path, "inbound", "box", "--remove")
+
+    assert (code, err) == (0, "")
+    assert out.startswith("box: other\nbox, mail 2: bounce\n")
+    assert (await world.entry()).status == FAILED
+    assert (tmp_path / "box").exists()
 
 
 async def test_while_bounce_is_away_the_mail_server_is_told_to_try_again(

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import getpass
 import json
+import os
 import sys
 from collections.abc import Coroutine
 from typing import Any, NoReturn
@@ -51,6 +53,14 @@ def client() -> Client:
     except ValidationError as error:
         bad_input(str(error).splitlines()[0])
     return Client(settings.relay, settings.feedback, settings.bounce)
+
+
+def user_name() -> str:
+    """Name who runs the command, for the record; in a container he may have no name."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return f"uid {os.getuid()}"
 
 
 def run(command: Coroutine[Any, Any, int | None]) -> None:

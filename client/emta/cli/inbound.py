@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import sys
 import time
 from collections.abc import Iterable, Iterator
@@ -13,6 +14,7 @@ import grpc
 import typer
 from rich.text import Text
 
+from emta import mbox
 from emta.bounce.v1.inbound_service_pb2 import (
     FoundBy,
     InboundEffect,
@@ -53,7 +55,7 @@ def inbound(
         str,
         typer.Argument(
             metavar="FILE|DIR|-",
-            help="A mail, a folder or Maildir of mails, or standard input.",
+            help="A mail, an mbox, a folder or Maildir of mails, or standard input.",
             show_default=False,
         ),
     ],
@@ -69,7 +71,9 @@ def inbound(
             writable=True,
         ),
     ] = None,
-    remove: Annotated[bool, typer.Option("--remove", help="Remove each file that was dealt with.")] = False,
+    remove: Annotated[
+        bool, typer.Option("--remove", help="Remove each file that was dealt with, but mboxes.")
+    ] = False,
     json: Annotated[bool, typer.Option("--json", help="JSON lines, for machines.")] = False,
 ) -> None:
     """Hand over bounces, complaints and answers that came back by mail.
@@ -88,23 +92,27 @@ def inbound(
 
 async def _inbound(source: str, recipient: str, other: Path | None, remove: bool, json: bool) -> int:
     exit_code = 0
+    troubles: list[str] = []
     async with client() as connection:
-        for batch in _batches(_mails(source), recipient):
+        for batch in _batches(_mails(source, troubles), recipient):
             for name, result in zip(batch, await _hand_over(connection, batch), strict=True):
                 problem = Problem.from_status(result.error) if result.HasField("error") else None
                 if json:
-                    print_json("mail", {"file": name, **as_dict(result)})
+                    print_json("mail", {"file": _printable(name), **as_dict(result)})
                 else:
-                    _show(name, result, problem)
+                    _show(_printable(name), result, problem)
                 if problem is not None:
                     code = EX_TEMPFAIL if _comes_again(problem) else EXIT_BAD_INPUT
                     exit_code = max(exit_code, code)
                     continue
                 if other is not None and result.report.kind == InboundKind.INBOUND_KIND_OTHER:
                     _keep(batch[name].content, other)
-                if remove:
-                    _remove(name)
-    return exit_code
+                # A mailbox file holds other mails, and its mail server may be writing to it.
+                if remove and not mbox.is_mbox(batch[name].content):
+                    _remove(name, troubles)
+    for why in troubles:
+        print(f"emta: {why}", file=sys.stderr)
+    return max(exit_code, EXIT_BAD_INPUT) if troubles else exit_code
 
 
 def _comes_again(problem: Problem) -> bool:
@@ -122,9 +130,18 @@ def _keep(content: bytes, folder: Path) -> None:
         raise SystemExit(EX_TEMPFAIL) from None
 
 
-def _remove(name: str) -> None:
-    if name != _STDIN:
+def _remove(name: str, troubles: list[str]) -> None:
+    if name == _STDIN:
+        return
+    try:
         Path(name).unlink(missing_ok=True)
+    except OSError as error:
+        troubles.append(f"{_printable(name)}: cannot be removed: {error.strerror}")
+
+
+def _printable(name: str) -> str:
+    """Give a file's name, which may be in no encoding, as text."""
+    return os.fsencode(name).decode(errors="backslashreplace")
 
 
 async def _hand_over(connection: Client, batch: Batch) -> list[QualifyInboundResult]:
@@ -137,21 +154,36 @@ async def _hand_over(connection: Client, batch: Batch) -> list[QualifyInboundRes
         return [QualifyInboundResult(error=problem.to_status())] * len(batch)
 
 
-def _mails(source: str) -> Iterator[tuple[str, QualifyInboundItem]]:
-    """Give mails by name. Of a longer one, enough for the service to say that it is too long."""
+def _mails(source: str, troubles: list[str]) -> Iterator[tuple[str, QualifyInboundItem]]:
+    """Give mails by name. Of a longer one, enough for the service to say that it is too long.
+
+    What cannot be read is added to `troubles`, and holds up no other. A file that is gone was dealt with
+    by somebody else meanwhile.
+    """
     if source == _STDIN:
         yield _STDIN, QualifyInboundItem(content=sys.stdin.buffer.read(_MOST_OCTETS + 1))
         return
     path = Path(source)
     try:
-        for file in _files(path) if path.is_dir() else [path]:
-            with file.open("rb") as opened:
-                item = QualifyInboundItem(content=opened.read(_MOST_OCTETS + 1))
-            # Written once, when the mail came.
-            item.arrival_time.FromSeconds(min(int(file.stat().st_mtime), int(time.time())))
-            yield str(file), item
+        files = list(_files(path)) if path.is_dir() else [path]
     except OSError as error:
         bad_input(f"{error.filename}: {error.strerror}")
+    for file in files:
+        try:
+            yield from _mails_in(file)
+        except OSError as error:
+            if file == path or not isinstance(error, FileNotFoundError):
+                troubles.append(f"{_printable(str(file))}: {error.strerror}")
+
+
+def _mails_in(file: Path) -> Iterator[tuple[str, QualifyInboundItem]]:
+    # Written once, when the mail came.
+    arrived = min(int(file.stat().st_mtime), int(time.time()))
+    with file.open("rb") as opened:
+        for number, content in enumerate(mbox.mails(opened, _MOST_OCTETS), 1):
+            item = QualifyInboundItem(content=content)
+            item.arrival_time.FromSeconds(arrived)
+            yield (str(file) if number == 1 else f"{file}, mail {number}"), item
 
 
 def _files(folder: Path) -> Iterable[Path]:

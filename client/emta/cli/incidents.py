@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import shlex
 from collections import Counter
 from collections.abc import Iterator
@@ -18,7 +17,7 @@ from rich.text import Text
 from emta.bounce.v1.incident_service_pb2 import Incident, IncidentEnd, KnownAddresses
 from emta.bounce.v1.qualification_pb2 import FailureType
 from emta.cli import words
-from emta.cli.console import bad_input, client, out, print_json, run
+from emta.cli.console import bad_input, client, out, print_json, run, user_name
 
 Json = Annotated[bool, typer.Option("--json", help="JSON lines, for machines.")]
 Name = Annotated[str, typer.Argument(help="The incident, for example inc-4f2a91c0.", show_default=False)]
@@ -84,7 +83,7 @@ def close(
         bad_input(f"--verdict {verdict}: one of {', '.join(_VERDICTS)}")
     if not why.strip():
         bad_input("--why: a verdict needs a reason, for the record")
-    run(_close(name, _VERDICTS[verdict], why, who or getpass.getuser()))
+    run(_close(name, _VERDICTS[verdict], why, who or user_name()))
 
 
 async def _list(only_open: bool, json: bool) -> None:

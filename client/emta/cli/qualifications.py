@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import getpass
+from json import dumps
 from typing import Annotated, Any
 
 import typer
@@ -21,7 +21,7 @@ from emta.bounce.v1.qualifications_service_pb2 import (
 )
 from emta.cli import qualification_tables as tables
 from emta.cli import words
-from emta.cli.console import bad_input, client, out, print_json, run
+from emta.cli.console import bad_input, client, out, print_json, run, user_name
 from emta.cli.override import override
 from emta.client import Client
 
@@ -51,6 +51,8 @@ def _names(enum: Any, prefix: str, without: tuple[int, ...] = (0,)) -> dict[str,
     }
 
 
+_FULL_CODE = 200  # less is a class: of a text that came by mail no more may be known
+
 _TYPES = _names(FailureType, "FAILURE_TYPE_")
 _REASONS = _names(FailureReason, "FAILURE_REASON_", (0, FailureReason.FAILURE_REASON_DENYLISTED))
 _DISPOSITIONS = _names(Disposition, "DISPOSITION_")
@@ -63,6 +65,9 @@ def list_(
     site: Annotated[str, typer.Option(help="Only what a site like this said.")] = "",
     min_seen: Annotated[int, typer.Option("--min", help="Only what was seen so often.", min=0)] = 0,
     rows: Annotated[bool, typer.Option("--rows", help="Every text by itself.")] = False,
+    replies: Annotated[
+        bool, typer.Option("--replies", help="All as replies, in JSON lines for `services.bounce try`.")
+    ] = False,
     limit: Annotated[int, typer.Option(help="Show so many; --json: no limit.", min=1)] = 30,
     json: Json = False,
 ) -> None:
@@ -74,12 +79,15 @@ def list_(
     \b
     emta qualifications list
     emta qualifications list --status keep --site google.com --text "mailbox"
+    emta qualifications list --status all --replies > replies.jsonl
     """
     if status not in STATUSES:
         bad_input(f"--status {status}: one of {', '.join(STATUSES)}")
-    by_row = rows or status != "to-qualify" or bool(text or site or min_seen)
-    if by_row:
-        run(_rows(STATUSES[status], {"text": text, "site": site, "min_occurrences": min_seen}, limit, json))
+    wanted = {"text": text, "site": site, "min_occurrences": min_seen}
+    if replies:
+        run(_replies(STATUSES[status], wanted))
+    elif rows or status != "to-qualify" or any(wanted.values()):
+        run(_rows(STATUSES[status], wanted, limit, json))
     else:
         run(_clusters(limit, json))
 
@@ -118,6 +126,19 @@ async def _rows(status: QualificationStatus, wanted: dict[str, Any], limit: int,
     out.print(tables.row_table(shown[:limit]))
     if len(shown) > limit:
         out.print(f"The first {limit} only: name a part of what you look for, or use --json.")
+
+
+async def _replies(status: QualificationStatus, wanted: dict[str, Any]) -> None:
+    async with client() as connection:
+        async for row in connection.qualifications.rows(status, **wanted):
+            reply = {
+                "id": row.normalized_md5,
+                "code": row.code if row.code >= _FULL_CODE else None,
+                "enhanced": row.enhanced_code or None,
+                "text": row.first_text or row.normalized_text,
+                "mx": row.sites[0].site if row.sites else None,
+            }
+            print(dumps(reply))
 
 
 def _and_more(count: int, what: str) -> None:
@@ -213,11 +234,13 @@ def set_(
         bad_input("--type and --reason, --status or --reset: say what is to be set")
     if said and not type_ and status != "ignore":
         bad_input("--type: is needed to say what a text means")
+    if type_ and not reason and status != "ignore":
+        bad_input("--reason: is needed to say what a text means")
     fields: dict[str, Any] = {
         "status": _value("--status", status or ("keep" if said else ""), STATUSES),
         "edit": edit if said else None,
         "reset_occurrences": reset,
-        "actor": who or getpass.getuser(),
+        "actor": who or user_name(),
         "comment": why,
     }
     run(_set(md5s, cluster, fields, json))

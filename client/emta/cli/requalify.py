@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -16,7 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from emta.cli import tables, words
-from emta.cli.console import bad_input, client, out, print_json, run
+from emta.cli.console import bad_input, client, out, print_json, run, user_name
 from emta.client import Client
 from emta.feedback.v1.requalify_service_pb2 import (
     MatchedOutcome,
@@ -110,7 +109,7 @@ def requalify(
             delivery_id=delivery,
         ),
         dry_run=True,
-        actor=who or getpass.getuser(),
+        actor=who or user_name(),
         comment=why,
         allow_resubmit=resubmit,
         all_matches=json,

@@ -7,6 +7,7 @@ that limits come too late. Here a part is a slice of the mail until somebody ask
 from __future__ import annotations
 
 import re
+from codecs import BOM_UTF8
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -95,8 +96,9 @@ class Entity:
 def opened(raw: bytes) -> Entity:
     """Open a mail. Line ends may be CRLF, LF or CR. Raises LimitError."""
     if len(raw) > MAX_OCTETS:
-        raise LimitError(f"{len(raw):,} octets, over {MAX_OCTETS:,}")
-    content = raw.replace(b"\r\n", b"\n").replace(b"\r", b"\n").lstrip(b"\n")
+        # Not how many: callers cut what is longer.
+        raise LimitError(f"over {MAX_OCTETS:,} octets")
+    content = raw.removeprefix(BOM_UTF8).replace(b"\r\n", b"\n").replace(b"\r", b"\n").lstrip(b"\n")
     if content.startswith(b"From "):
         content = content.partition(b"\n")[2]
     # So that every part begins behind a line end.

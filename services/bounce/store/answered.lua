@@ -12,7 +12,7 @@
 --          n, n times (bucket, fingerprint): accepted,
 --          n, n times (bucket, fingerprint): not refused for good,
 --          n, n times (bucket, fingerprint, tag of its domain, reason, sample): refused for good
--- Returns for every site: open incident ("": none), its reasons, until when the site's refusals are
+-- Returns for every site: open incident ("": none), until when the site's refusals are
 --          believed_ms, accepted lately, known of the history (accepted, hard), beginning of the stretch_ms,
 --          known of the stretch (accepted, hard), hard ones that were not known, hard by reason ("2:5 5:1")
 --
@@ -225,7 +225,7 @@ local function counted(name)
     count_accepted(name, site, recognised)
     for _ = 1, tonumber(argument()) do
         local bucket, fingerprint, tag, reason, sample = argument(), argument(), argument(), argument(), argument()
-        if site.open ~= 0 and string.find(" " .. site.reasons .. " ", " " .. reason .. " ", 1, true) then
+        if site.open ~= 0 then
             site.held = site.held + 1
         end
         if known(bucket, fingerprint) then
@@ -242,7 +242,7 @@ local function counted(name)
         end
     end
     return {
-        site.open ~= 0 and site.open or "", site.open ~= 0 and tostring(site.reasons) or "", site.believed,
+        site.open ~= 0 and site.open or "", site.believed,
         math.floor(site.accepted), math.floor(site.usual_accepted), math.floor(site.usual_hard + 0.5), site.begun,
         site.stretch_accepted, site.stretch_hard, site.unknown_hard, table.concat(reasons, " "),
     }

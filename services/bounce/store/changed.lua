@@ -24,7 +24,7 @@ for _, field in ipairs(redis.call("HKEYS", key)) do
         redis.call("HDEL", key, field)
     end
 end
-redis.call("HDEL", key, "open", "reasons", "held", "begun", "unknown_hard", "slot", "slot_accepted",
+redis.call("HDEL", key, "open", "held", "begun", "unknown_hard", "slot", "slot_accepted",
     "slot_hard", "before_accepted", "before_hard")
 redis.call("DEL", prefix .. "stretch:" .. site, prefix .. "samples:" .. site)
 if tonumber(ARGV[5]) > 0 then

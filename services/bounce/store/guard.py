@@ -10,7 +10,7 @@
 
 Of a site, accepted, told (accepted with a key), usual_accepted, usual_hard and domain:<tag> (the largest)
 are the history, decayed at `decayed` (ms); begun, stretch_accepted, stretch_hard, stretch:<reason> and
-unknown_hard the stretch; open, reasons, held, term_*, slot_* and before_* the open incident. None is opened
+unknown_hard the stretch; open, held, term_*, slot_* and before_* the open incident. None is opened
 until `believed` (ms).
 
 Small sets of small numbers are arrays of 4 octets a number to the store, up to 512 numbers: 262,144 buckets
@@ -75,7 +75,6 @@ class SiteState:
     """A site after its answers were counted. `incident_id` empty: no incident is open there."""
 
     incident_id: str
-    reasons: frozenset[FailureReason]
     believed_until_ms: int
     evidence: Evidence
     begun_ms: int
@@ -99,10 +98,8 @@ class GuardStore:
 
     async def open(self, incident: Incident, now_ms: int) -> str:
         """Open an incident; gives the one that is open at the site then, "" where there may be none."""
-        reasons = " ".join(str(int(reason)) for reason in incident.reasons)
-        stored = _stored(incident)
-        args: list[Value] = [incident.site, incident.incident_id, now_ms, reasons, incident.held]
-        told: Any = await _opened(self._store, [_PREFIX], [*args, stored, _KEPT_INCIDENTS])
+        args: list[Value] = [incident.site, incident.incident_id, now_ms, incident.held]
+        told: Any = await _opened(self._store, [_PREFIX], [*args, _stored(incident), _KEPT_INCIDENTS])
         return str(told.decode())
 
     async def change(self, incident: Incident, believed_until_ms: int = 0) -> bool:
@@ -185,11 +182,10 @@ def _place(key: int) -> tuple[int, int]:
 
 
 def _state(told: list[Any]) -> SiteState:
-    open_id, reasons, believed, lately, accepted, hard, begun, s_accepted, s_hard, unknown, by_reason = told
+    open_id, believed, lately, accepted, hard, begun, s_accepted, s_hard, unknown, by_reason = told
     pairs = (pair.split(b":") for pair in by_reason.split())
     return SiteState(
         incident_id=open_id.decode(),
-        reasons=frozenset(map(_reason, reasons.split())),
         believed_until_ms=int(believed),
         evidence=Evidence(
             usual=Counts(accepted, hard),

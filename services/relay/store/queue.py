@@ -323,21 +323,24 @@ class Queue:
                     lost.append(claimed[number])
         return lost
 
-    async def settle(self, settlements: Sequence[Settlement]) -> list[bool]:
-        """End leases; gives per message whether the lease was still ours. Safe to repeat.
+    async def settle(self, settlements: Sequence[Settlement]) -> list[bool | None]:
+        """End leases; gives per message whether the lease was still ours; None: its node of the Cluster did
+        not answer, and nobody knows. Safe to repeat.
 
-        Raises ReplicasMissing: the leases have ended, and not for sure.
+        Raises RedisError, ReplicasMissing: the leases have ended, perhaps.
         """
         by_shard = _by_shard(settlement.claimed.shard for settlement in settlements)
         calls = [
             (_prefix(shard), [arg for number in numbers for arg in _end(settlements[number])])
             for shard, numbers in by_shard.items()
         ]
-        ours = [False] * len(settlements)
-        for numbers, answers in zip(
-            by_shard.values(), await _settle.each(self._store, calls, self._acks), strict=True
-        ):
-            for number, was_ours in zip(numbers, answers, strict=True):
+        ours: list[bool | None] = [None] * len(settlements)
+        answers = await _settle.each(self._store, calls, self._acks, give_errors=True)
+        for (shard, numbers), answer in zip(by_shard.items(), answers, strict=True):
+            if isinstance(answer, RedisError):
+                _log.warning("shard_away", shard=shard, error=repr(answer))
+                continue
+            for number, was_ours in zip(numbers, answer, strict=True):
                 ours[number] = bool(was_ours)
         return ours
 

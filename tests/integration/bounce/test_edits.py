@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import signal
 from collections.abc import AsyncIterator
+from itertools import islice, product
 from pathlib import Path
+from string import ascii_lowercase
 from typing import Any
 
 import pytest
@@ -220,6 +222,11 @@ async def test_a_store_that_is_away_costs_no_answer_and_no_edit(
             "DISPOSITION_INVALID",
             "edit.disposition",
         ),
+        (
+            {"edit": QualificationEdit(type=HARD, reason=UNKNOWN, disposition=RETRY)},
+            "DISPOSITION_INVALID",
+            "edit.disposition",
+        ),
         ({"edit": USER_UNKNOWN, "status": IGNORE}, "TYPE_INVALID", "edit.type"),
         ({"edit": USER_UNKNOWN, "status": TO_QUALIFY}, "STATUS_INVALID", "edit"),
         ({"status": QualificationStatus.QUALIFICATION_STATUS_UNSPECIFIED}, "STATUS_INVALID", "status"),
@@ -258,3 +265,22 @@ async def test_a_cluster_is_shown_together_and_set_together(bounce: Replica) -> 
     assert [row.normalized_md5 for row in rows] == list(first.normalized_md5s)
     assert {(await bounce.qualify(text)).type for text in texts} == {HARD}
     assert [each.template for each in (await bounce.qualifications.clusters()).clusters] == ["550 flurble"]
+
+
+async def test_a_cluster_of_any_size_is_set(bounce: Replica) -> None:
+    names = list(islice(map("".join, product(ascii_lowercase, repeat=4)), 1_050))
+    texts = [f"[rcpt] 550 Sorry {name} does not frequent this establishment" for name in names]
+    for some in (texts[:525], texts[525:]):
+        await bounce.answer(*some)
+
+    async def together() -> list[str] | None:
+        bounce.clock.advance(1)
+        clusters = (await bounce.qualifications.clusters()).clusters
+        found = list(clusters[0].normalized_md5s) if clusters else []
+        return found if len(found) == len(texts) else None
+
+    md5s = await eventually(together, "the cluster")
+    rows = await bounce.qualifications.set(md5s, status=KEEP, edit=USER_UNKNOWN, actor="anna")
+
+    assert len(rows) == len(texts)
+    assert not (await bounce.qualifications.clusters()).clusters

@@ -16,6 +16,7 @@ from emta.bounce.v1.qualification_pb2 import (
     FailureReason,
     FailureType,
 )
+from emta.bounce.v1.smtp_reply_pb2 import SmtpPhase, SmtpReply
 from emta.channel import connect
 from services.bounce.app import running
 from services.bounce.settings import BounceSettings
@@ -24,6 +25,9 @@ from tests.integration.bounce.conversation import BUSY, Relay, people
 from tests.support.clock import ManualClock
 from tests.support.eventually import eventually
 
+DISABLED = SmtpReply(
+    phase=SmtpPhase.SMTP_PHASE_RCPT, code=550, enhanced_code="5.2.1", text="The email account is disabled"
+)
 HARD, SOFT = FailureType.FAILURE_TYPE_HARD, FailureType.FAILURE_TYPE_SOFT
 HOUR, DAY = 3_600, 86_400
 HOLD = 4 * HOUR
@@ -113,7 +117,7 @@ async def test_addresses_never_accepted_are_held_with_the_others(relay: Relay) -
     assert meaning.type == SOFT
 
 
-async def test_what_is_not_of_the_class_or_of_the_site_is_not_held(
+async def test_what_is_not_hard_or_of_another_site_is_not_held(
     relay: Relay, channel: grpc.aio.Channel
 ) -> None:
     await outage(relay)
@@ -248,3 +252,11 @@ async def test_opening_and_closing_are_told_to_operators(
     fields = opened.fields  # type: ignore[attr-defined]
     assert (fields["site"], fields["reasons"]) == ("mail", ["FAILURE_REASON_USER_UNKNOWN"])
     assert "u1@" not in str(fields)
+
+
+async def test_every_reason_is_doubted_while_a_site_errs(relay: Relay) -> None:
+    await outage(relay)
+
+    (meaning,) = await relay.refused(["u99@mail.example"], DISABLED)
+
+    assert (meaning.type, meaning.held_reason) == (SOFT, FailureReason.FAILURE_REASON_ACCOUNT_DISABLED)

@@ -510,6 +510,14 @@ async def test_bad_batches_are_refused(world: World, items: list[QualifyInboundI
     assert Problem.from_rpc_error(caught.value).reason == reason
 
 
+async def test_the_answer_names_the_rules_that_decided(world: World) -> None:
+    request = QualifyInboundRequest(items=[QualifyInboundItem(content=returned.dsn("m1@b.example"))])
+
+    answer = await world.inbound.QualifyInbound(request)
+
+    assert answer.rules_version == (await world.client.rules()).rules.version
+
+
 async def test_rule_18_a_text_set_to_ignore_is_ignored_when_it_comes_by_mail(world: World) -> None:
     """A mail counts once on the row of its text, and only when it is about a message of ours."""
     for message in ("m1", "m2"):

@@ -69,7 +69,7 @@ async def test_a_message_is_journalled_before_its_answer(sites: Sites) -> None:
     sender.cut()
 
 
-async def test_a_connection_that_is_cut_leaves_its_last_transaction_as_past_the_dot(sites: Sites) -> None:
+async def test_a_connection_that_is_cut_leaves_what_it_had_taken(sites: Sites) -> None:
     sender = await Sender.to(sites)
     await sender.offer("ok-1")
     await sender.content()

@@ -62,9 +62,10 @@ class Fleet:
 
     async def kill(self, limits: Limits) -> None:
         task = self._running.pop(limits)
-        task.cancel()
-        with suppress(asyncio.CancelledError):
-            await task
+        # The store client can swallow a cancellation: see services.chassis.background.
+        while not task.done():
+            task.cancel()
+            await asyncio.wait((task,), timeout=1)
 
     async def stop(self, limits: Limits) -> None:
         await self.kill(limits)

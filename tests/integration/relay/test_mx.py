@@ -14,6 +14,7 @@ import pytest
 from demo.receiver.dns_server import DnsServer
 from demo.receiver.zone import Fate, Zone
 from emta.bounce.v1.smtp_reply_pb2 import FailureKind, SmtpPhase
+from services.relay import resolver as relay_resolver
 from services.relay.mx import MxResolver
 from services.relay.replies import AttemptFailed
 from tests.support.clock import ManualClock
@@ -273,23 +274,43 @@ async def test_a_dead_name_server_is_passed_over(
         assert await names(resolver, "a.example") == ["mx.a.example"]
 
 
-async def test_a_list_of_many_dead_hosts_holds_up_no_other_domain(
+async def test_lists_of_dead_hosts_hold_up_no_other_domain(
     zone: Zone, name_server: DnsServer, clock: ManualClock
 ) -> None:
-    zone.add_site("many.example", [(10, f"mx{n}.dead.example", []) for n in range(100)])
+    dead = [f"many{number}.example" for number in range(12)]
+    for domain in dead:
+        zone.add_site(domain, [(10, f"mx{n}.{domain}.dead.example", []) for n in range(20)])
     zone.add_failing("dead.example", Fate.SILENT)
     zone.add_site("a.example")
     resolver = MxResolver([name_server.address], clock, timeout_seconds=2.0, ehlo_name=OWN_NAME)
     with closing(resolver):
-        many = asyncio.create_task(resolver.route("many.example"))
+        many = [asyncio.create_task(resolver.route(domain)) for domain in dead]
 
-        async def asks() -> bool:
-            return any(name.endswith("dead.example") for name, _ in name_server.queries)
+        async def all_ask() -> bool:
+            asked = {
+                name.split(".")[1] for name, _ in name_server.queries if name.endswith(".dead.example")
+            }
+            return len(asked) == len(dead)
 
-        await eventually(asks, "the questions about its hosts")
+        await eventually(all_ask, "the questions about their hosts")
         assert await names(resolver, "a.example") == ["mx.a.example"]
-        assert not many.done()
-        many.cancel()
+        assert not any(task.done() for task in many)
+        for task in many:
+            task.cancel()
+
+
+async def test_who_had_to_wait_for_his_turn_has_his_full_time(
+    zone: Zone, name_server: DnsServer, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(relay_resolver, "_MAX_QUESTIONS", 1)
+    zone.add_failing("dead.example", Fate.SILENT)
+    zone.add_site("a.example")
+    resolver = MxResolver([name_server.address], clock, timeout_seconds=0.3, ehlo_name=OWN_NAME)
+    with closing(resolver):
+        dead = asyncio.create_task(failure_of(resolver, "dead.example"))
+        await asyncio.sleep(0)
+        assert await names(resolver, "a.example") == ["mx.a.example"]
+        assert await dead == FailureKind.FAILURE_KIND_DNS_UNAVAILABLE
 
 
 async def test_what_is_cut_off_over_tcp_too_is_no_answer(

@@ -76,11 +76,16 @@ async def fill(queue: Queue, outcomes: int, octets: int = 0) -> None:
 
 
 async def waiting(queue: Queue) -> int:
-    request = RecordOutcomesRequest()
-    for entries in (await queue.outbox([0, 1], 10_000)).values():
-        for _, items in entries:
-            request.MergeFromString(items)
-    return len(request.items)
+    return sum((await by_shard(queue)).values())
+
+
+async def by_shard(queue: Queue) -> dict[int, int]:
+    """How many outcomes wait."""
+    outbox = await queue.outbox([0, 1], 10_000)
+    return {
+        shard: sum(len(RecordOutcomesRequest.FromString(items).items) for _, items in entries)
+        for shard, entries in outbox.items()
+    }
 
 
 async def test_more_octets_than_fit_in_a_call_get_there(queue: Queue, reporter: Reporter) -> None:
@@ -89,6 +94,17 @@ async def test_more_octets_than_fit_in_a_call_get_there(queue: Queue, reporter: 
     await reporter.flush()
 
     assert await waiting(queue) == 0
+
+
+async def test_no_shard_waits_until_another_has_nothing_left(queue: Queue, reporter: Reporter) -> None:
+    await fill(queue, 6_000)
+    before = await by_shard(queue)
+
+    await reporter.report()
+    await reporter.report()
+
+    after = await by_shard(queue)
+    assert all(after[shard] < before[shard] for shard in (0, 1)), (before, after)
 
 
 async def test_outcomes_that_had_to_wait_fit_in_a_call_with_others(

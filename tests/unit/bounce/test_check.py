@@ -66,7 +66,9 @@ def test_a_site_that_is_nobodys() -> None:
         rule("a", mx=["flurble.example"], samples=["[rcpt unspecified mx.flurble.example] 550"]), REST
     )
 
-    assert found == "test.toml:1: rule a: mx flurble.example: no provider has an MX host there"
+    assert found == (
+        "test.toml:1: rule a: mx flurble.example: no provider has an MX host there; add [provider.NAME]"
+    )
 
 
 def test_a_provider_that_no_mx_host_leads_to() -> None:

@@ -1,7 +1,10 @@
 """Overrides are in force without a restart, and broken ones never."""
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -28,6 +31,14 @@ async def test_overrides_are_in_force_from_the_start(tmp_path: Path) -> None:
     assert rule_for_strange(LiveRules(tmp_path)) == "ours"
     assert rule_for_strange(LiveRules(tmp_path / "ours.toml")) == "ours"
     assert rule_for_strange(LiveRules()) == "undetermined"
+
+
+async def test_what_editors_leave_in_the_folder_is_no_override(tmp_path: Path) -> None:
+    (tmp_path / "ours.toml").write_text(override("ours"))
+    (tmp_path / ".#ours.toml").symlink_to("anna@desk.4711")
+    (tmp_path / "ours.toml~").write_text("half a ru")
+
+    assert rule_for_strange(LiveRules(tmp_path)) == "ours"
 
 
 async def test_what_changes_on_disk_is_in_force_soon(tmp_path: Path) -> None:
@@ -98,6 +109,33 @@ async def test_overrides_that_vanish_are_refused(tmp_path: Path) -> None:
         await rules.reload()
 
     assert rule_for_strange(rules) == "ours"
+
+
+async def test_a_folder_that_may_not_be_read_any_more_is_not_an_empty_one() -> None:
+    # Not pytest's folder: that is closed to others from its top.
+    with TemporaryDirectory() as name:
+        folder = Path(name)
+        (folder / "ours.toml").write_text(override("ours"))
+        rules = LiveRules(folder)
+
+        with unreadable(folder), pytest.raises(RuleError, match="Permission denied"):
+            await rules.reload()
+
+    assert rule_for_strange(rules) == "ours"
+
+
+@contextmanager
+def unreadable(folder: Path) -> Iterator[None]:
+    """Take the permission to read a folder; root, who may read everything, is somebody else meanwhile."""
+    user = os.geteuid()
+    folder.chmod(0)
+    if user == 0:
+        os.seteuid(65_534)
+    try:
+        yield
+    finally:
+        os.seteuid(user)
+        folder.chmod(0o700)
 
 
 async def test_nothing_is_forgotten_when_nothing_changes(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import io
 import json
+import sys
 from pathlib import Path
 
 import pytest
@@ -136,6 +137,28 @@ def test_what_no_encoding_knows_is_no_error(given: io.StringIO, capsys: pytest.C
     assert offline.main([]) == 0
 
     assert json.loads(capsys.readouterr().out)["id"] == "\ud800"
+
+
+@pytest.mark.parametrize("mark", [b"", b"\xef\xbb\xbf"])
+def test_octets_are_read_as_utf_8(
+    mark: bytes, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    line = mark + b'{"id": 1, "text": "550 5.1.1 User \xff unknown"}\r\n'
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(line), "ascii"))
+
+    assert offline.main([]) == 0
+
+    assert json.loads(capsys.readouterr().out)["reason"] == "User unknown"
+
+
+def test_without_standard_input_it_ends_with_one_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "stdin", None)
+
+    assert offline.main([]) == 2
+
+    assert capsys.readouterr().err == "bounce qualify: standard input is closed\n"
 
 
 def test_try_shows_what_would_change(

@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -81,6 +82,67 @@ def test_a_mailbox_file_holds_several_mails(tmp_path: Path, capsys: pytest.Captu
     assert [each["recipient"] for each in row["recipients"]] == ["anna@shop.example", "bert@shop.example"]  # type: ignore[attr-defined]
 
 
+MBOX = b"From MAILER-DAEMON Mon Nov  2 10:00:00 2026\n"
+
+
+def names(row: dict[str, object]) -> list[str]:
+    recipients: Any = row["recipients"]
+    return [each["recipient"].partition("@")[0] for each in recipients]
+
+
+def test_a_mailbox_file_may_have_line_ends_of_the_net(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    mails = [MBOX + dsn(FAILED.format(name)) + b"\n" for name in ("anna", "bert")]
+    (tmp_path / "two").write_bytes(b"\n".join(mails).replace(b"\r\n", b"\n").replace(b"\n", b"\r\n"))
+
+    [row] = lines(tmp_path, capsys)
+
+    assert names(row) == ["anna", "bert"]
+
+
+def test_limits_of_a_mailbox_file_are_those_of_each_mail(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    people = [f"p{number}" for number in range(4)]
+    padding = b"\n" + b"x" * (MAX_OCTETS // 2)
+    mails = [MBOX + dsn(FAILED.format(name)) + padding for name in people]
+    mails.insert(1, MBOX + dsn(FAILED.format("endless")) + padding * 3)
+    (tmp_path / "five").write_bytes(b"\n\n".join(mails))
+
+    [row] = lines(tmp_path, capsys)
+
+    assert names(row) == people
+    assert row["error"] == "mail 2: over 1,048,576 octets"
+
+
+def test_a_sentence_that_begins_with_from_is_no_new_mail(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    said = dsn(FAILED.format("anna")).replace(b"\n\n", b"\n\nFrom now on nobody is here.\n\n", 2)
+    (tmp_path / "one").write_bytes(MBOX + said)
+
+    [row] = lines(tmp_path, capsys)
+
+    assert names(row) == ["anna"]
+
+
+def test_a_file_that_cannot_be_read_loses_no_other(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    # What even root cannot read from its start.
+    (tmp_path / "a").symlink_to("/proc/self/mem")
+    (tmp_path / "b").write_bytes(dsn(FAILED.format("anna")))
+
+    assert offline_inbound.main([str(tmp_path)]) == 2
+
+    said = capsys.readouterr()
+    first, second = map(json.loads, said.out.splitlines())
+    assert first == {"file": "a", "recipients": [], "error": "Input/output error"}
+    assert names(second) == ["anna"]
+    assert said.err == "bounce inbound: a: Input/output error\n"
+
+
 def test_a_mail_over_a_limit_is_said_and_the_others_are_read(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -89,7 +151,7 @@ def test_a_mail_over_a_limit_is_said_and_the_others_are_read(
 
     first, second = lines(tmp_path, capsys)
 
-    assert first == {"file": "a", "recipients": [], "error": "1,048,577 octets, over 1,048,576"}
+    assert first == {"file": "a", "recipients": [], "error": "over 1,048,576 octets"}
     assert second["recipients"]
 
 

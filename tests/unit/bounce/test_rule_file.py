@@ -66,6 +66,12 @@ def test_headers_within_a_pattern_are_no_rules() -> None:
         ({"bounce_code": 11}, "bounce_code 11 is none"),
         ({"bounce_code": 0}, "bounce_code 0 is none"),
         ({"reason": "user_unkown"}, "reason has no value user_unkown; did you mean user_unknown?"),
+        ({"reason": "denylisted"}, "reason is none that a message may have"),
+        ({"type": "unspecified"}, "type has no value unspecified"),
+        ({"bounce_code": 80}, "bounce_code 80 is none"),
+        ({"type": "hard", "reason": "refused"}, "type and reason do not go together"),
+        ({"bounce_code": 22, "type": "hard"}, "type and reason do not go together"),
+        ({"disposition": "retry"}, "disposition is final where the type is hard"),
         ({"wait": "300"}, "wait '300' has no unit"),
         ({"wait": 300}, "wait must be a string"),
         ({"cause": None}, "cause is missing"),
@@ -112,6 +118,33 @@ def test_only_overrides_disable_and_only_what_there_is() -> None:
     assert said(REST, overrides='disabled = ["b"]') == (
         "ours.toml: disabled names no rule of the shipped set: b"
     )
+
+
+def test_the_rule_for_all_the_rest_stays() -> None:
+    assert said(REST, overrides='disabled = ["rest"]') == (
+        "ours.toml: disabled: rest takes what no other rule does, and stays"
+    )
+
+
+def test_words_of_an_override_change_no_shipped_rule() -> None:
+    ours = "[words]\nrecipient = ['people']\n" + rule("ours", text="{recipient} gone")
+
+    rules = catalogue(rule("shipped", text="{recipient} lost"), WORDS, overrides=ours)
+
+    assert [each.text for each in rules.rules] == [
+        ("(?:people) gone",),
+        ("(?:users?|mailbox(?:es)?) lost",),
+    ]
+
+
+def test_files_of_any_editor_are_read() -> None:
+    rules = catalogue(REST, overrides="\ufeff" + rule("ours", text="gone").replace("\n", "\r\n"))
+
+    assert rules.rules[0].id == "ours"
+
+
+def test_a_file_nested_without_end_is_refused() -> None:
+    assert said("a = " + "[" * 5_000) == "test.toml: nested too deeply"
 
 
 def test_a_provider_needs_its_hosts() -> None:

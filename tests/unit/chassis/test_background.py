@@ -23,7 +23,7 @@ async def test_it_has_stopped_when_the_block_ends_though_a_cancellation_is_swall
         finally:
             stopped.set()
 
-    async with asyncio.timeout(20), beside(work, LOG):
+    async with asyncio.timeout(20), beside(LOG, work):
         await working.wait()
 
     assert stopped.is_set()
@@ -41,7 +41,7 @@ async def test_a_defect_is_logged_and_the_work_goes_on() -> None:
         again.set()
         await asyncio.Event().wait()
 
-    async with asyncio.timeout(20), beside(work, LOG):
+    async with asyncio.timeout(20), beside(LOG, work):
         await again.wait()
 
     assert begun == 2

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import grpc
+import pytest
 from google.rpc.status_pb2 import Status
 
 from emta.problems import Problem, invalid
@@ -33,3 +34,28 @@ def test_a_status_of_somebody_else_keeps_its_code() -> None:
     read = Problem.from_status(Status(code=5, message="gone"))
 
     assert (read.code, read.reason) == (grpc.StatusCode.NOT_FOUND, "NOT_FOUND")
+
+
+def _bare(code: grpc.StatusCode, details: str) -> grpc.aio.AioRpcError:
+    return grpc.aio.AioRpcError(code, grpc.aio.Metadata(), grpc.aio.Metadata(), details)
+
+
+@pytest.mark.parametrize(
+    ("code", "details"),
+    [
+        (grpc.StatusCode.CANCELLED, "CANCELLED"),
+        (grpc.StatusCode.INTERNAL, "Received RST_STREAM with error code 2"),
+    ],
+)
+def test_a_call_that_a_stopping_server_let_fall_is_worth_another_try(
+    code: grpc.StatusCode, details: str
+) -> None:
+    read = Problem.from_rpc_error(_bare(code, details))
+
+    assert (read.code, read.reason) == (grpc.StatusCode.UNAVAILABLE, "UNAVAILABLE")
+
+
+def test_a_request_that_nobody_can_read_is_not() -> None:
+    read = Problem.from_rpc_error(_bare(grpc.StatusCode.INTERNAL, "Exception deserializing request!"))
+
+    assert read.code is grpc.StatusCode.INTERNAL

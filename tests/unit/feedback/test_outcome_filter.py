@@ -106,6 +106,8 @@ def test_domain_and_delivery_are_told_by_the_index() -> None:
         ({"text": " * "}, "filter.text", "FILTER_INVALID"),
         ({"domains": ["a.example"] * 101}, "filter.domains", "FILTER_INVALID"),
         ({"domains": [""]}, "filter.domains", "FILTER_INVALID"),
+        ({"domains": ["*.example"]}, "filter.domains", "FILTER_INVALID"),
+        ({"domains": ["b\u00fccher.example"]}, "filter.domains", "FILTER_INVALID"),
         ({"mx_hosts": ["mx*.example"]}, "filter.mx_hosts", "FILTER_INVALID"),
         ({"mx_hosts": ["*."]}, "filter.mx_hosts", "FILTER_INVALID"),
         ({"bounce_codes": [11]}, "filter.bounce_codes", "FILTER_INVALID"),
@@ -124,6 +126,17 @@ def test_a_filter_that_means_nothing_is_refused(fields: dict[str, Any], field: s
 def test_a_window_without_length_or_too_long_is_refused(to_ms: int) -> None:
     wanted = told(text="x")
     wanted.to_time.FromMilliseconds(to_ms)
+
+    with pytest.raises(Problem) as caught:
+        OutcomeFilter(wanted)
+
+    assert caught.value.reason == "WINDOW_INVALID"
+
+
+@pytest.mark.parametrize("end", ["from_time", "to_time"])
+def test_times_that_are_none_are_refused(end: str) -> None:
+    wanted = told(text="x")
+    getattr(wanted, end).seconds = 10**15
 
     with pytest.raises(Problem) as caught:
         OutcomeFilter(wanted)

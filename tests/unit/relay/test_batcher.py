@@ -81,33 +81,3 @@ async def test_batches_are_worked_on_side_by_side() -> None:
         return len(done) == 2
 
     await eventually(finished, "both batches")
-
-
-async def test_an_eager_one_waits_for_nobody_while_little_comes() -> None:
-    calls = Calls()
-    batcher = Batcher(calls, max_items=100, max_wait_seconds=3_600, eager=True)
-    batcher.add(1)
-    await calls.until([1])
-    batcher.add(2)
-    await calls.until([1], [2])
-
-
-async def test_an_eager_one_gathers_what_comes_while_it_is_busy() -> None:
-    batches: list[list[int]] = []
-    go_on = asyncio.Event()
-
-    async def work(batch: list[int]) -> None:
-        batches.append(batch)
-        await go_on.wait()
-
-    batcher = Batcher(work, max_items=100, max_wait_seconds=3_600, eager=True)
-    batcher.add(1)
-    batcher.add(2)
-    batcher.add(3)
-    go_on.set()
-
-    async def both() -> bool:
-        return len(batches) == 2
-
-    await eventually(both, "both batches")
-    assert batches == [[1], [2, 3]]

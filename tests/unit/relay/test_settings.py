@@ -34,6 +34,8 @@ def test_what_holds_without_any_setting() -> None:
         ("ALLOWED_NETWORKS", "10.0.0.1/8"),
         ("MX_RULES", "/nonexistent"),
         ("SHARDS", "0"),
+        ("INTERNAL_HEADERS", "X-Ours,From"),
+        ("INTERNAL_HEADERS", "X-Ours:"),
     ],
 )
 def test_a_bad_setting_is_named(name: str, value: str) -> None:

@@ -28,31 +28,31 @@ from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__
 from google.rpc import status_pb2 as google_dot_rpc_dot_status__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n$emta/bounce/v1/inbound_service.proto\x12\x0e\x65mta.bounce.v1\x1a\"emta/bounce/v1/qualification.proto\x1a\x1f\x65mta/bounce/v1/smtp_reply.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17google/rpc/status.proto\"J\n\x15QualifyInboundRequest\x12\x31\n\x05items\x18\x01 \x03(\x0b\x32\".emta.bounce.v1.QualifyInboundItem\"\x88\x01\n\x12QualifyInboundItem\x12\x0f\n\x07\x63ontent\x18\x01 \x01(\x0c\x12\x1a\n\x12\x65nvelope_recipient\x18\x02 \x01(\t\x12\x30\n\x0c\x61rrival_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x13\n\x0btraceparent\x18\x04 \x01(\t\"l\n\x16QualifyInboundResponse\x12\x35\n\x07results\x18\x01 \x03(\x0b\x32$.emta.bounce.v1.QualifyInboundResult\x12\x1b\n\x13\x66orged_return_paths\x18\x02 \x01(\r\"v\n\x14QualifyInboundResult\x12/\n\x06report\x18\x01 \x01(\x0b\x32\x1d.emta.bounce.v1.InboundReportH\x00\x12#\n\x05\x65rror\x18\x02 \x01(\x0b\x32\x12.google.rpc.StatusH\x00\x42\x08\n\x06result\"\x8c\x01\n\rInboundReport\x12)\n\x04kind\x18\x01 \x01(\x0e\x32\x1b.emta.bounce.v1.InboundKind\x12\x34\n\nrecipients\x18\x02 \x03(\x0b\x32 .emta.bounce.v1.InboundRecipient\x12\x1a\n\x12\x66orged_return_path\x18\x03 \x01(\x08\"\x96\x02\n\x10InboundRecipient\x12\x0f\n\x07\x61\x64\x64ress\x18\x01 \x01(\t\x12(\n\x05reply\x18\x02 \x01(\x0b\x32\x19.emta.bounce.v1.SmtpReply\x12\x34\n\rqualification\x18\x03 \x01(\x0b\x32\x1d.emta.bounce.v1.Qualification\x12)\n\x08\x66ound_by\x18\x04 \x01(\x0e\x32\x17.emta.bounce.v1.FoundBy\x12\x0e\n\x06tenant\x18\x05 \x01(\t\x12\x13\n\x0b\x64\x65livery_id\x18\x06 \x01(\t\x12\x12\n\nmessage_id\x18\x07 \x01(\t\x12-\n\x06\x65\x66\x66\x65\x63t\x18\x08 \x01(\x0e\x32\x1d.emta.bounce.v1.InboundEffect*\x8c\x02\n\x0bInboundKind\x12\x1c\n\x18INBOUND_KIND_UNSPECIFIED\x10\x00\x12\x17\n\x13INBOUND_KIND_BOUNCE\x10\x01\x12\x1a\n\x16INBOUND_KIND_COMPLAINT\x10\x02\x12\x1b\n\x17INBOUND_KIND_AUTO_REPLY\x10\x03\x12\x1a\n\x16INBOUND_KIND_CHALLENGE\x10\x04\x12\x1a\n\x16INBOUND_KIND_SUBSCRIBE\x10\x05\x12\x1c\n\x18INBOUND_KIND_UNSUBSCRIBE\x10\x06\x12\x1f\n\x1bINBOUND_KIND_AUTHENTICATION\x10\x07\x12\x16\n\x12INBOUND_KIND_OTHER\x10\x08*n\n\x07\x46oundBy\x12\x18\n\x14\x46OUND_BY_UNSPECIFIED\x10\x00\x12\x18\n\x14\x46OUND_BY_RETURN_PATH\x10\x01\x12\x17\n\x13\x46OUND_BY_MESSAGE_ID\x10\x02\x12\x16\n\x12\x46OUND_BY_RECIPIENT\x10\x03*\x85\x01\n\rInboundEffect\x12\x1e\n\x1aINBOUND_EFFECT_UNSPECIFIED\x10\x00\x12\x19\n\x15INBOUND_EFFECT_FAILED\x10\x01\x12\x1b\n\x17INBOUND_EFFECT_RECORDED\x10\x02\x12\x1c\n\x18INBOUND_EFFECT_DUPLICATE\x10\x03\x32q\n\x0eInboundService\x12_\n\x0eQualifyInbound\x12%.emta.bounce.v1.QualifyInboundRequest\x1a&.emta.bounce.v1.QualifyInboundResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n$emta/bounce/v1/inbound_service.proto\x12\x0e\x65mta.bounce.v1\x1a\"emta/bounce/v1/qualification.proto\x1a\x1f\x65mta/bounce/v1/smtp_reply.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17google/rpc/status.proto\"J\n\x15QualifyInboundRequest\x12\x31\n\x05items\x18\x01 \x03(\x0b\x32\".emta.bounce.v1.QualifyInboundItem\"\x88\x01\n\x12QualifyInboundItem\x12\x0f\n\x07\x63ontent\x18\x01 \x01(\x0c\x12\x1a\n\x12\x65nvelope_recipient\x18\x02 \x01(\t\x12\x30\n\x0c\x61rrival_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x13\n\x0btraceparent\x18\x04 \x01(\t\"\x83\x01\n\x16QualifyInboundResponse\x12\x35\n\x07results\x18\x01 \x03(\x0b\x32$.emta.bounce.v1.QualifyInboundResult\x12\x1b\n\x13\x66orged_return_paths\x18\x02 \x01(\r\x12\x15\n\rrules_version\x18\x03 \x01(\t\"v\n\x14QualifyInboundResult\x12/\n\x06report\x18\x01 \x01(\x0b\x32\x1d.emta.bounce.v1.InboundReportH\x00\x12#\n\x05\x65rror\x18\x02 \x01(\x0b\x32\x12.google.rpc.StatusH\x00\x42\x08\n\x06result\"\x8c\x01\n\rInboundReport\x12)\n\x04kind\x18\x01 \x01(\x0e\x32\x1b.emta.bounce.v1.InboundKind\x12\x34\n\nrecipients\x18\x02 \x03(\x0b\x32 .emta.bounce.v1.InboundRecipient\x12\x1a\n\x12\x66orged_return_path\x18\x03 \x01(\x08\"\x96\x02\n\x10InboundRecipient\x12\x0f\n\x07\x61\x64\x64ress\x18\x01 \x01(\t\x12(\n\x05reply\x18\x02 \x01(\x0b\x32\x19.emta.bounce.v1.SmtpReply\x12\x34\n\rqualification\x18\x03 \x01(\x0b\x32\x1d.emta.bounce.v1.Qualification\x12)\n\x08\x66ound_by\x18\x04 \x01(\x0e\x32\x17.emta.bounce.v1.FoundBy\x12\x0e\n\x06tenant\x18\x05 \x01(\t\x12\x13\n\x0b\x64\x65livery_id\x18\x06 \x01(\t\x12\x12\n\nmessage_id\x18\x07 \x01(\t\x12-\n\x06\x65\x66\x66\x65\x63t\x18\x08 \x01(\x0e\x32\x1d.emta.bounce.v1.InboundEffect*\x8c\x02\n\x0bInboundKind\x12\x1c\n\x18INBOUND_KIND_UNSPECIFIED\x10\x00\x12\x17\n\x13INBOUND_KIND_BOUNCE\x10\x01\x12\x1a\n\x16INBOUND_KIND_COMPLAINT\x10\x02\x12\x1b\n\x17INBOUND_KIND_AUTO_REPLY\x10\x03\x12\x1a\n\x16INBOUND_KIND_CHALLENGE\x10\x04\x12\x1a\n\x16INBOUND_KIND_SUBSCRIBE\x10\x05\x12\x1c\n\x18INBOUND_KIND_UNSUBSCRIBE\x10\x06\x12\x1f\n\x1bINBOUND_KIND_AUTHENTICATION\x10\x07\x12\x16\n\x12INBOUND_KIND_OTHER\x10\x08*n\n\x07\x46oundBy\x12\x18\n\x14\x46OUND_BY_UNSPECIFIED\x10\x00\x12\x18\n\x14\x46OUND_BY_RETURN_PATH\x10\x01\x12\x17\n\x13\x46OUND_BY_MESSAGE_ID\x10\x02\x12\x16\n\x12\x46OUND_BY_RECIPIENT\x10\x03*\x85\x01\n\rInboundEffect\x12\x1e\n\x1aINBOUND_EFFECT_UNSPECIFIED\x10\x00\x12\x19\n\x15INBOUND_EFFECT_FAILED\x10\x01\x12\x1b\n\x17INBOUND_EFFECT_RECORDED\x10\x02\x12\x1c\n\x18INBOUND_EFFECT_DUPLICATE\x10\x03\x32q\n\x0eInboundService\x12_\n\x0eQualifyInbound\x12%.emta.bounce.v1.QualifyInboundRequest\x1a&.emta.bounce.v1.QualifyInboundResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'emta.bounce.v1.inbound_service_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_INBOUNDKIND']._serialized_start=1053
-  _globals['_INBOUNDKIND']._serialized_end=1321
-  _globals['_FOUNDBY']._serialized_start=1323
-  _globals['_FOUNDBY']._serialized_end=1433
-  _globals['_INBOUNDEFFECT']._serialized_start=1436
-  _globals['_INBOUNDEFFECT']._serialized_end=1569
+  _globals['_INBOUNDKIND']._serialized_start=1077
+  _globals['_INBOUNDKIND']._serialized_end=1345
+  _globals['_FOUNDBY']._serialized_start=1347
+  _globals['_FOUNDBY']._serialized_end=1457
+  _globals['_INBOUNDEFFECT']._serialized_start=1460
+  _globals['_INBOUNDEFFECT']._serialized_end=1593
   _globals['_QUALIFYINBOUNDREQUEST']._serialized_start=183
   _globals['_QUALIFYINBOUNDREQUEST']._serialized_end=257
   _globals['_QUALIFYINBOUNDITEM']._serialized_start=260
   _globals['_QUALIFYINBOUNDITEM']._serialized_end=396
-  _globals['_QUALIFYINBOUNDRESPONSE']._serialized_start=398
-  _globals['_QUALIFYINBOUNDRESPONSE']._serialized_end=506
-  _globals['_QUALIFYINBOUNDRESULT']._serialized_start=508
-  _globals['_QUALIFYINBOUNDRESULT']._serialized_end=626
-  _globals['_INBOUNDREPORT']._serialized_start=629
-  _globals['_INBOUNDREPORT']._serialized_end=769
-  _globals['_INBOUNDRECIPIENT']._serialized_start=772
-  _globals['_INBOUNDRECIPIENT']._serialized_end=1050
-  _globals['_INBOUNDSERVICE']._serialized_start=1571
-  _globals['_INBOUNDSERVICE']._serialized_end=1684
+  _globals['_QUALIFYINBOUNDRESPONSE']._serialized_start=399
+  _globals['_QUALIFYINBOUNDRESPONSE']._serialized_end=530
+  _globals['_QUALIFYINBOUNDRESULT']._serialized_start=532
+  _globals['_QUALIFYINBOUNDRESULT']._serialized_end=650
+  _globals['_INBOUNDREPORT']._serialized_start=653
+  _globals['_INBOUNDREPORT']._serialized_end=793
+  _globals['_INBOUNDRECIPIENT']._serialized_start=796
+  _globals['_INBOUNDRECIPIENT']._serialized_end=1074
+  _globals['_INBOUNDSERVICE']._serialized_start=1595
+  _globals['_INBOUNDSERVICE']._serialized_end=1708
 # @@protoc_insertion_point(module_scope)

@@ -75,12 +75,14 @@ class QualifyInboundItem(_message.Message):
     def __init__(self, content: _Optional[bytes] = ..., envelope_recipient: _Optional[str] = ..., arrival_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., traceparent: _Optional[str] = ...) -> None: ...
 
 class QualifyInboundResponse(_message.Message):
-    __slots__ = ("results", "forged_return_paths")
+    __slots__ = ("results", "forged_return_paths", "rules_version")
     RESULTS_FIELD_NUMBER: _ClassVar[int]
     FORGED_RETURN_PATHS_FIELD_NUMBER: _ClassVar[int]
+    RULES_VERSION_FIELD_NUMBER: _ClassVar[int]
     results: _containers.RepeatedCompositeFieldContainer[QualifyInboundResult]
     forged_return_paths: int
-    def __init__(self, results: _Optional[_Iterable[_Union[QualifyInboundResult, _Mapping]]] = ..., forged_return_paths: _Optional[int] = ...) -> None: ...
+    rules_version: str
+    def __init__(self, results: _Optional[_Iterable[_Union[QualifyInboundResult, _Mapping]]] = ..., forged_return_paths: _Optional[int] = ..., rules_version: _Optional[str] = ...) -> None: ...
 
 class QualifyInboundResult(_message.Message):
     __slots__ = ("report", "error")

@@ -1,6 +1,7 @@
 """Delivery status notifications (RFC 3464)."""
 
 from base64 import b64encode
+from codecs import BOM_UTF8
 from datetime import UTC, datetime
 
 import pytest
@@ -108,6 +109,10 @@ def test_only_the_header_of_the_original_is_enough() -> None:
 @pytest.mark.parametrize("line_end", [b"\n", b"\r\n", b"\r"])
 def test_line_ends_do_not_matter(line_end: bytes) -> None:
     assert read(dsn(FAILED).replace(b"\n", line_end)) == read(dsn(FAILED))
+
+
+def test_a_byte_order_mark_of_whoever_saved_the_mail_does_not_matter() -> None:
+    assert read(BOM_UTF8 + dsn(FAILED)) == read(dsn(FAILED))
 
 
 def test_a_lost_boundary_is_found() -> None:

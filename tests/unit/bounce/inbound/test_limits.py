@@ -25,7 +25,7 @@ def parts(count: int) -> bytes:
 @pytest.mark.parametrize(
     ("raw", "limit"),
     [
-        (b"a: b\n\n" + b"x" * MAX_OCTETS, "1,048,582 octets, over 1,048,576"),
+        (b"a: b\n\n" + b"x" * MAX_OCTETS, "over 1,048,576 octets"),
         (b"a: " + b"x" * MAX_HEADER_OCTETS + b"\n\n", "a header of 65,539 octets, over 65,536"),
         (nested(MAX_DEPTH + 1), "parts nested over 20 deep"),
         (nested(1_000), "parts nested over 20 deep"),

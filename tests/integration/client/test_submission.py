@@ -1,0 +1,73 @@
+"""Submitting over all that a Relay's restart does to the stream."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import grpc
+import pytest
+
+from emta.channel import connect
+from emta.problems import Problem
+from emta.relay.v1.message_pb2 import Message
+from emta.relay.v1.relay_service_pb2 import SubmitMessagesRequest, SubmitMessagesResponse, SubmitResult
+from emta.relay.v1.relay_service_pb2_grpc import (
+    RelayServiceServicer,
+    RelayServiceStub,
+    add_RelayServiceServicer_to_server,
+)
+from emta.submission import Submission
+
+
+class _Relay(RelayServiceServicer):
+    """Ends its first stream with a bare status, as gRPC does; answers after that."""
+
+    def __init__(self, code: grpc.StatusCode, details: str) -> None:
+        self._end: tuple[grpc.StatusCode, str] | None = (code, details)
+
+    async def SubmitMessages(
+        self, request_iterator: AsyncIterator[SubmitMessagesRequest], context: Any
+    ) -> AsyncIterator[SubmitMessagesResponse]:
+        async for request in request_iterator:
+            if self._end is not None:
+                code, details = self._end
+                self._end = None
+                await context.abort(code, details)
+            yield SubmitMessagesResponse(
+                results=[SubmitResult(message_id=message.message_id) for message in request.messages]
+            )
+
+
+async def _submitted(relay: _Relay) -> list[str]:
+    server = grpc.aio.server()
+    add_RelayServiceServicer_to_server(relay, server)
+    port = server.add_insecure_port("127.0.0.1:0")
+    await server.start()
+    try:
+        async with connect(f"127.0.0.1:{port}") as channel:
+            submission = Submission(RelayServiceStub(channel), [Message(message_id=name) for name in "ab"])
+            return [result.message_id async for result in submission.results()]
+    finally:
+        await server.stop(None)
+
+
+@pytest.mark.parametrize(
+    ("code", "details"),
+    [
+        (grpc.StatusCode.UNAVAILABLE, "the Relay is stopping"),
+        (grpc.StatusCode.CANCELLED, "CANCELLED"),
+        (grpc.StatusCode.INTERNAL, "Received RST_STREAM with error code 2"),
+    ],
+)
+async def test_what_a_stopping_relay_left_unanswered_is_submitted_again(
+    code: grpc.StatusCode, details: str
+) -> None:
+    assert await _submitted(_Relay(code, details)) == ["a", "b"]
+
+
+async def test_a_refused_stream_ends_the_submission() -> None:
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await _submitted(_Relay(grpc.StatusCode.PERMISSION_DENIED, "no"))
+
+    assert Problem.from_rpc_error(caught.value).code is grpc.StatusCode.PERMISSION_DENIED

@@ -1,0 +1,136 @@
+"""Writing down how attempts ended."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import cast
+
+import pytest
+from redis.exceptions import ConnectionError
+
+from emta.relay.v1.message_pb2 import Message
+from services.chassis.telemetry import begin_span
+from services.relay import settler
+from services.relay.attempt import Attempt
+from services.relay.settler import Settler
+from services.relay.store.queue import Queue, Settlement
+from services.relay.store.record import Claimed
+from tests.support.eventually import eventually
+
+
+class Store:
+    """A queue that ends leases when it is told to: the calls that came, and what was told."""
+
+    def __init__(self) -> None:
+        self.calls: list[str] = []
+        self.answers = asyncio.Event()
+        self.answers.set()
+        self.failure: Exception | None = None
+        self.poison = self.away = ""
+        self.told: list[str] = []
+        self.settler = Settler(cast(Queue, self), lambda attempt, due_ms: self.told.append(_id(attempt)))
+
+    async def settle(self, settlements: Sequence[Settlement]) -> list[bool | None]:
+        ids = [settlement.claimed.message.message_id for settlement in settlements]
+        self.calls.append("".join(ids))
+        await self.answers.wait()
+        if self.failure is not None:
+            raise self.failure
+        if self.poison in ids:
+            raise ValueError("a defect")
+        return [None if name == self.away else True for name in ids]
+
+    def end(self, *ids: str) -> None:
+        for name in ids:
+            self.settler.put_back(_attempt(name), 0)
+
+    async def until_told(self, *ids: str) -> None:
+        async def told() -> bool:
+            return len(self.told) >= len(ids)
+
+        await eventually(told, f"{ids} to be told")
+        assert sorted(self.told) == sorted(ids)
+
+
+@pytest.fixture(autouse=True)
+def _no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(settler, "_STORE_AWAY_SECONDS", 0)
+
+
+def _attempt(message_id: str) -> Attempt:
+    claimed = Claimed(
+        number=b"1",
+        shard=0,
+        fence=b"fence.1",
+        leased_until_ms=0,
+        crashes=0,
+        tenant="default",
+        message=Message(message_id=message_id, rcpt_to="a@example.com"),
+        traceparent="",
+        needs_8bitmime=False,
+        needs_smtputf8=False,
+        accepted_ms=0,
+        deadline_ms=0,
+        body_sha256=b"",
+        dictionary=b"",
+        content=b"",
+    )
+    return Attempt(claimed, begin_span("relay", "relay.attempt", "", {}))
+
+
+def _id(attempt: Attempt) -> str:
+    return attempt.claimed.message.message_id
+
+
+async def test_the_first_goes_at_once_and_takes_along_what_ended_with_it() -> None:
+    store = Store()
+    store.end("a", "b")
+    await store.until_told("a", "b")
+
+    assert store.calls == ["ab"]
+
+
+async def test_what_ends_while_the_store_is_busy_goes_together() -> None:
+    store = Store()
+    store.answers.clear()
+    store.end("a")
+    await asyncio.sleep(0)
+    store.end("b")
+    store.end("c")
+    store.answers.set()
+    await store.until_told("a", "b", "c")
+
+    assert store.calls == ["a", "bc"]
+
+
+async def test_nothing_is_forgotten_while_the_store_is_away() -> None:
+    store = Store()
+    store.failure = ConnectionError("away")
+    store.end("a")
+
+    async def tried_again() -> bool:
+        return len(store.calls) >= 3
+
+    await eventually(tried_again, "it to be tried again")
+    assert store.told == []
+    store.end("b")
+    store.failure = None
+    await store.until_told("a", "b")
+
+
+async def test_a_node_that_is_away_holds_up_no_other() -> None:
+    store = Store()
+    store.away = "a"
+    store.end("a", "b")
+    await store.until_told("b")
+
+    store.away = ""
+    await store.until_told("a", "b")
+
+
+async def test_a_defect_in_one_holds_up_no_other() -> None:
+    store = Store()
+    store.poison = "c"
+    store.end("a", "b", "c", "d")
+    await store.until_told("a", "b", "d")
