@@ -31,7 +31,7 @@ def normalized(code: int, enhanced_code: str, text: str) -> str:
     """Give a reply with addresses as "*" and variable parts as "#xxx#". Holds no personal data."""
     text = " ".join(text.split())
     text = _words.of(text) if _TELEPHONE_NUMBER.search(text) is None else _marked(text)
-    return " ".join(part for part in (str(code) if code else "", enhanced_code, text) if part)
+    return " ".join(filter(None, (str(code) if code else "", enhanced_code, text)))
 
 
 def _marked(text: str) -> str:
