@@ -32,7 +32,7 @@ _IPV6 = re.compile(r"\b[0-9a-f]{1,4}(?:::?[0-9a-f]{1,4}){2,7}(?:::)?\b", re.IGNO
 _RUN = re.compile(r"[\w.:+=~-]{6,}", re.ASCII)
 _LABEL = re.compile(r"[\w+=~-]+", re.ASCII)
 _DIGIT = re.compile(r"[0-9]")
-# Six digits; or the more letters, the fewer groups of digits.
+# Six digits and more; else the longer it is, the fewer groups of digits are enough.
 _IDENTIFIER = re.compile(
     r"""
       [0-9]{6,}\Z

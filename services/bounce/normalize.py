@@ -23,7 +23,7 @@ _VARIABLE = re.compile(
     """,
     re.VERBOSE | re.IGNORECASE,
 )
-# All that has spaces within.
+# Of the variable parts the only one that has spaces within: texts without go word by word.
 _TELEPHONE_NUMBER = re.compile(r"\d[\d ()-]{7,}\d")
 
 
