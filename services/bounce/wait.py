@@ -14,7 +14,7 @@ _STATED = re.compile(
     re.IGNORECASE,
 )
 _CLOCK = re.compile(r"\b(?:in|after|wait) (\d{1,2}):(\d{2}):(\d{2})\b", re.IGNORECASE)
-# A time of day, "00:04:59", is masked as well. What is rare comes first: the search goes from one "#" to the next.
+# A time of day, "00:04:59", is masked, too. The rare comes first: the search goes from one "#" to the next.
 _MASKED = re.compile(
     rf"{VARIABLE}(?: ?(?:{UNITS})\b|(?<=\bin {VARIABLE})|(?<=\bafter {VARIABLE})|(?<=\bwait {VARIABLE}))",
     re.IGNORECASE,
