@@ -23,11 +23,12 @@ def completed(frame: Frame, text: str) -> Frame:
     without a code comes from a bounce mail, and bounce mails tell of refusals that are final. Replies of a
     live attempt have a code or say what failed: nothing is added to these but a status.
     """
-    status = frame.enhanced
-    if not status and (not frame.code or "#5." in text or "#4." in text):
+    if frame.code and (frame.enhanced or ("#5." not in text and "#4." not in text)):
+        return frame
+    code, status = frame.code, frame.enhanced
+    if not status:
         found = _QUOTED_STATUS.search(text)
         status = found["status"] if found is not None else ""
-    code = frame.code
     if not code and not frame.failure:
         quoted = _QUOTED_CODE.search(text)
         if quoted is not None:
