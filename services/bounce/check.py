@@ -18,7 +18,7 @@ from services.bounce.matcher import compiled
 from services.bounce.rule import Rule, domains_above
 from services.bounce.rule_file import Provider
 
-# Policy: the widest shipped rules have about so many of the samples. Who means to take more is told only.
+# Policy: the widest shipped rules have about so many of the samples. Who takes more may, and is told.
 _MUCH = 0.05
 
 
