@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 import re
 
+from services.bounce.word_by_word import WordByWord
+
 ADDRESS_MARK = "*"
 VARIABLE_MARK = "#xxx#"
 
@@ -21,15 +23,22 @@ _VARIABLE = re.compile(
     """,
     re.VERBOSE | re.IGNORECASE,
 )
-_SPACE = re.compile(r"\s+")
+# Of the variable parts the only one that has spaces within: texts without go word by word.
+_TELEPHONE_NUMBER = re.compile(r"\d[\d ()-]{7,}\d")
 
 
 def normalized(code: int, enhanced_code: str, text: str) -> str:
     """Give a reply with addresses as "*" and variable parts as "#xxx#". Holds no personal data."""
-    text = _SPACE.sub(" ", text).strip()
-    text = _ADDRESS.sub(ADDRESS_MARK, text)
-    text = _VARIABLE.sub(VARIABLE_MARK, text)
-    return " ".join(part for part in (str(code) if code else "", enhanced_code, text) if part)
+    text = " ".join(text.split())
+    text = _words.of(text) if _TELEPHONE_NUMBER.search(text) is None else _marked(text)
+    return " ".join(filter(None, (str(code) if code else "", enhanced_code, text)))
+
+
+def _marked(text: str) -> str:
+    return _VARIABLE.sub(VARIABLE_MARK, _ADDRESS.sub(ADDRESS_MARK, text))
+
+
+_words = WordByWord(_marked)
 
 
 def key(normalized_text: str) -> str:
