@@ -15,8 +15,8 @@ from services.bounce.word_by_word import WordByWord
 ADDRESS = "*"
 VARIABLE = "#xxx#"
 
-# A reply of SMTP is a few lines of at most 512 octets (RFC 5321 section 4.5.3.1.5); more says nothing more.
-LONGEST = 4_096
+# What the contract lets a reply have (smtp_reply.proto): two lines of SMTP (RFC 5321 section 4.5.3.1.5).
+LONGEST = 1_024
 # What is longer is rare, and must not fill the memory.
 _LONGEST_REMEMBERED = 512
 _SPACED_VARIABLE = f" {VARIABLE}"
@@ -50,7 +50,7 @@ _WITH_UNIT = re.compile(rf" \d{{1,5}}(?= ?(?:{UNITS})\b)", re.IGNORECASE | re.AS
 
 
 def masked(text: str) -> str:
-    """Give the text as rules see it: at most 4,096 characters, NFKC, single spaces, variable parts masked.
+    """Give the text as rules see it: at most 1,024 characters, NFKC, single spaces, variable parts masked.
 
     E-mail addresses become "*"; network addresses, identifiers, dates, numbers of six digits and more, and
     numbers before a unit of time become "#xxx#". Codes of providers, as S3150, OFR_506 or [TSS04], stay.

@@ -10,14 +10,17 @@ from services.bounce.word_by_word import WordByWord
 ADDRESS_MARK = "*"
 VARIABLE_MARK = "#xxx#"
 
-_ADDRESS = re.compile(r"(?:\"[^\"\s]*\"|[^\s<>()\[\]\"',;:]+)@[^\s<>()\[\]\"',;:]+")
+# Both tried where a run of their characters begins, and not within: that would be quadratic.
+_ADDRESS = re.compile(
+    r"(?:\"[^\"\s]*\"|(?<![^\s<>()\[\]\"',;:])[^\s<>()\[\]\"',;:]+)@[^\s<>()\[\]\"',;:]+"
+)
 _VARIABLE = re.compile(
     r"""
       \b\d{1,3}(?:\.\d{1,3}){3}\b(?:/\d{1,2})?            # IPv4 address, network
     | \b(?:[0-9a-f]{0,4}:){3,7}[0-9a-f]{0,4}\b            # IPv6 address
     | \b\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}\b                 # date
     | \b\d{1,2}:\d{2}(?::\d{2})?\b                        # time of day
-    | \b(?=[\w.+~=-]*\d)(?=[\w.+~=-]*[a-z])[\w.+~=-]{12,}  # identifier: long, letters and digits
+    | (?<![\w.+~=-])(?=[\w.+~=-]*\d)(?=[\w.+~=-]*[a-z])[\w.+~=-]{12,}  # identifier: letters and digits
     | \+?\d[\d ()-]{7,}\d                                 # telephone number
     | \b\d{3,}\b                                          # number
     """,
