@@ -11,9 +11,7 @@ ADDRESS_MARK = "*"
 VARIABLE_MARK = "#xxx#"
 
 # Both tried where a run of their characters begins, and not within: that would be quadratic.
-_ADDRESS = re.compile(
-    r"(?:\"[^\"\s]*\"|(?<![^\s<>()\[\]\"',;:])[^\s<>()\[\]\"',;:]+)@[^\s<>()\[\]\"',;:]+"
-)
+_ADDRESS = re.compile(r"(?:\"[^\"\s]*\"|(?<![^\s<>()\[\]\"',;:])[^\s<>()\[\]\"',;:]+)@[^\s<>()\[\]\"',;:]+")
 _VARIABLE = re.compile(
     r"""
       \b\d{1,3}(?:\.\d{1,3}){3}\b(?:/\d{1,2})?            # IPv4 address, network
