@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
+
+from google.protobuf.timestamp_pb2 import Timestamp
 
 from emta.bounce.v1.qualifications_service_pb2 import (
     GetQualificationRequest,
@@ -20,6 +22,11 @@ from emta.peer import Peer
 _ANY = QualificationStatus.QUALIFICATION_STATUS_UNSPECIFIED
 
 _AT_ONCE = 1_000  # as the contract has it
+
+
+def latest(rows: Iterable[QualificationRow]) -> Timestamp:
+    """Give when one of these rows was set last; 0 s where nobody has touched any."""
+    return max((row.modify_time for row in rows), key=Timestamp.ToMilliseconds, default=Timestamp())
 
 
 class Qualifications:
@@ -64,8 +71,13 @@ class Qualifications:
         edit: QualificationEdit | None = None,
         reset_occurrences: bool = False,
         comment: str = "",
+        seen_time: Timestamp | None = None,
     ) -> list[QualificationRow]:
-        """Say what texts mean, or begin their counts anew; gives the rows. A thousand are set at once."""
+        """Say what texts mean, or begin their counts anew; gives the rows. A thousand are set at once.
+
+        `seen_time`: `latest` of the rows as they were seen; if somebody has set one since, that thousand
+        raises QUALIFICATION_CHANGED.
+        """
         rows: list[QualificationRow] = []
         for first in range(0, len(md5s), _AT_ONCE):
             request = SetQualificationRequest(
@@ -75,6 +87,7 @@ class Qualifications:
                 reset_occurrences=reset_occurrences,
                 actor=actor,
                 comment=comment,
+                seen_time=seen_time,
             )
             rows += (await self._bounce.ask(self._stub.SetQualification, request)).rows
         return rows

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import sys
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -16,6 +17,9 @@ from services.bounce.masking import masked
 from services.bounce.matcher import compiled
 from services.bounce.rule import Rule, domains_above
 from services.bounce.rule_file import Provider
+
+# Policy: the widest shipped rules have about so many of the samples. Who takes more may, and is told.
+_MUCH = 0.05
 
 
 @dataclass(frozen=True)
@@ -55,6 +59,18 @@ _EVERYTHING: tuple[object, ...] = (
     frozenset(),
     frozenset(),
 )
+
+
+def warnings(catalogue: Catalogue) -> list[str]:
+    """Say which overrides take much of what shipped rules are for: their own samples do not show it."""
+    samples = [sample for rule in catalogue.rules[catalogue.overrides :] for sample in rule.samples]
+    winners = (catalogue.match(sample_reply(sample)) for sample in samples)
+    taken = Counter(winner.id for winner in winners if winner)
+    return [
+        f"{rule.where}: takes {taken[rule.id]:,} of the {len(samples):,} samples that are shipped"
+        for rule in catalogue.rules[: catalogue.overrides]
+        if taken[rule.id] > _MUCH * len(samples)
+    ]
 
 
 def overlaps(catalogue: Catalogue) -> list[Overlap]:
@@ -150,6 +166,7 @@ def main(arguments: list[str]) -> int:
     if "--overlaps" in arguments:
         _print(f"{each.sample!r}: {each.winner.id}, also {each.other.id}" for each in both)
     _print(lines)
+    _print(f"warning: {line}" for line in warnings(catalogue))
     if not lines:
         print(
             f"{len(catalogue.rules)} rules, version {catalogue.version}: every sample behaves, "

@@ -53,6 +53,10 @@ def check_set(request: SetQualificationRequest) -> None:
         _edit(request.edit, ignored=request.status == _IGNORE)
     if not 1 <= len(request.actor.strip()) <= MAX_ACTOR or len(request.actor) > MAX_ACTOR:
         raise invalid("actor", "ACTOR_INVALID", f"actor must be 1 to {MAX_ACTOR} characters")
+    try:
+        request.seen_time.ToMilliseconds()
+    except ValueError as error:
+        raise invalid("seen_time", "TIME_INVALID", f"seen_time: {error}") from None
     if len(request.comment) > MAX_COMMENT:
         raise invalid("comment", "COMMENT_INVALID", f"comment must be at most {MAX_COMMENT:,} characters")
 

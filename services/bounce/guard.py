@@ -46,6 +46,7 @@ _AWAY_SECONDS = 2.0
 _LOOK_MS = 15_000
 # Most refusals of a moment are a few.
 _SAMPLES, _LONGEST_SAMPLE = 1_024, 300
+_SAMPLES_TOLD = 3  # in the log: what the site says, the rest is to be had by `emta incidents show`
 # Policy: accounts that are closed in truth show as each is written to; a newsletter takes a week.
 _BELIEVED_MS = 7 * 86_400_000
 
@@ -182,7 +183,8 @@ class Guard:
         incident.latest_end_time.FromMilliseconds(now_ms + self._longest_ms)
         open_id = await self._store.open(incident, now_ms)
         if open_id == incident.incident_id:
-            _log.error("incident_opened", **_told(incident))
+            texts = dict.fromkeys(sample.normalized_text for sample in incident.samples)
+            _log.error("incident_opened", samples=list(texts)[:_SAMPLES_TOLD], **_told(incident))
         return open_id
 
 

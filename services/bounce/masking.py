@@ -10,14 +10,15 @@ import re
 import unicodedata
 from functools import lru_cache
 
+from services.bounce.word_by_word import WordByWord
+
 ADDRESS = "*"
 VARIABLE = "#xxx#"
 
-# A reply of SMTP is a few lines of at most 512 octets (RFC 5321 section 4.5.3.1.5); more says nothing more.
-LONGEST = 4_096
+# What the contract lets a reply have (smtp_reply.proto): two lines of SMTP (RFC 5321 section 4.5.3.1.5).
+LONGEST = 1_024
 # What is longer is rare, and must not fill the memory.
 _LONGEST_REMEMBERED = 512
-_LONGEST_WORD = 64
 _SPACED_VARIABLE = f" {VARIABLE}"
 
 _TYPOGRAPHY = str.maketrans(
@@ -30,7 +31,17 @@ _IPV6 = re.compile(r"\b[0-9a-f]{1,4}(?:::?[0-9a-f]{1,4}){2,7}(?:::)?\b", re.IGNO
 # What an identifier, a date or a time is made of; Chinese has no spaces between its words and numbers.
 _RUN = re.compile(r"[\w.:+=~-]{6,}", re.ASCII)
 _LABEL = re.compile(r"[\w+=~-]+", re.ASCII)
-_DIGITS = re.compile(r"[0-9]+")
+_DIGIT = re.compile(r"[0-9]")
+# Six digits and more; else the longer it is, the fewer groups of digits are enough.
+_IDENTIFIER = re.compile(
+    r"""
+      [0-9]{6,}\Z
+    | (?=.{8})  [^0-9]*[0-9]+[^0-9]+[0-9]+[^0-9]+[0-9]
+    | (?=.{12}) [^0-9]*[0-9]+[^0-9]+[0-9]
+    | (?=.{16}) [^0-9]*[0-9]
+    """,
+    re.VERBOSE,
+)
 UNITS = (
     "s|secs?|seconds?|secondes|sekunden|segundos|secondi|m|mins?|minutes?|minuten|minutos|minuti"
     "|h|hrs?|hours?|heures?|stunden?|horas?|ore"
@@ -39,26 +50,24 @@ _WITH_UNIT = re.compile(rf" \d{{1,5}}(?= ?(?:{UNITS})\b)", re.IGNORECASE | re.AS
 
 
 def masked(text: str) -> str:
-    """Give the text as rules see it: at most 4,096 characters, NFKC, single spaces, variable parts masked.
+    """Give the text as rules see it: at most 1,024 characters, NFKC, single spaces, variable parts masked.
 
     E-mail addresses become "*"; network addresses, identifiers, dates, numbers of six digits and more, and
     numbers before a unit of time become "#xxx#". Codes of providers, as S3150, OFR_506 or [TSS04], stay.
     """
-    return _masked_once(text) if len(text) <= _LONGEST_REMEMBERED else _masked(text[:LONGEST])
+    if "@" in text or len(text) > _LONGEST_REMEMBERED:
+        return _masked(text[:LONGEST])
+    return _masked_once(text)
 
 
 def _masked(text: str) -> str:
     if not text.isascii():
         text = unicodedata.normalize("NFKC", text).translate(_TYPOGRAPHY)[:LONGEST]
-    words = [
-        word if word.isalpha() else _word_once(word) if len(word) <= _LONGEST_WORD else _word(word)
-        for word in text.split()
-    ]
-    return _WITH_UNIT.sub(_SPACED_VARIABLE, " ".join(words))
+    return _WITH_UNIT.sub(_SPACED_VARIABLE, _words.of(text))
 
 
-# Refusals that are about the sender are the same to the letter for all its recipients.
-_masked_once = lru_cache(maxsize=8_192)(_masked)
+# Refusals that are about the sender name no recipient: they are the same to the letter, and come in bursts.
+_masked_once = lru_cache(maxsize=256)(_masked)
 
 
 def _word(word: str) -> str:
@@ -66,7 +75,7 @@ def _word(word: str) -> str:
         return VARIABLE if _is_identifier(word) else word
     if "@" in word:
         word = _MAYBE_ADDRESS.sub(_without_address, word)
-    if _DIGITS.search(word) is None:
+    if _DIGIT.search(word) is None:
         return word
     if "." in word:
         word = _IPV4.sub(VARIABLE, word)
@@ -75,8 +84,7 @@ def _word(word: str) -> str:
     return _RUN.sub(_run, word)
 
 
-# Most words are those of templates: "5.1.1", "(S3150).", "unknown;", a host's name.
-_word_once = lru_cache(maxsize=8_192)(_word)
+_words = WordByWord(_word)
 
 
 def _without_address(found: re.Match[str]) -> str:
@@ -95,10 +103,4 @@ def _run(found: re.Match[str]) -> str:
 
 def _is_identifier(label: str) -> bool:
     """Tell "4F2B81C0A2", "2024-11-24" and "d2e1a72fcca58-7f8a" from "S3150" and "OFR005_505"."""
-    if label.isdigit():
-        return len(label) >= 6
-    length = len(label)
-    if length < 8:
-        return False
-    groups = len(_DIGITS.findall(label))
-    return (groups >= 3) or (groups == 2 and length >= 12) or (groups == 1 and length >= 16)
+    return _IDENTIFIER.match(label) is not None

@@ -17,20 +17,22 @@ from emta.bounce.v1.qualification_pb2 import (
     Qualification,
 )
 from emta.bounce.v1.smtp_reply_pb2 import SmtpPhase, SmtpReply
+from emta.reply_codes import without_codes
 from services.bounce.catalogue import RuleError, load
 from services.bounce.qualify import Qualifier
-from services.bounce.reply_codes import without_codes
 from services.bounce.settings import BounceSettings
 from services.chassis.settings import SettingsError, load_settings
 
-_FIELDS: dict[str, Any] = {
-    "id": (str, int),
-    "code": int,
-    "enhanced": str,
-    "text": str,
-    "phase": str,
-    "mx": str,
-    "provider": str,
+_STRINGS = ("enhanced", "text", "mx", "provider")
+# What logs and libraries call the steps of SMTP, beside the contract's own names.
+_PHASES = {
+    "banner": "connect",
+    "greeting": "connect",
+    "helo": "ehlo",
+    "mail-from": "mail",
+    "rcpt-to": "rcpt",
+    "eom": "dot",
+    "end-of-data": "dot",
 }
 _TYPES = {FailureType.FAILURE_TYPE_HARD: "hard", FailureType.FAILURE_TYPE_IGNORED: "ignored"}
 _LABELS = {
@@ -48,54 +50,81 @@ _LABELS = {
 _NORMAL_PACE = {Cause.CAUSE_UNSPECIFIED, Cause.CAUSE_MAILBOX, Cause.CAUSE_BUSY, Cause.CAUSE_NETWORK}
 
 
-class BadLine(Exception):
-    """A line of the input that is no reply; the text says which and why."""
+class BadLines(Exception):
+    """The input had lines that are no replies; the text says how many."""
+
+    def __init__(self, count: int) -> None:
+        super().__init__(f"lines that are no replies: {count:,}")
 
 
-def read_replies(lines: Iterable[str]) -> Iterator[tuple[dict[str, Any], SmtpReply]]:
-    """Read JSON lines, each with its reply. Empty lines are passed over. Raises BadLine."""
+def read_replies(lines: Iterable[str]) -> Iterator[tuple[dict[str, Any], SmtpReply | None]]:
+    """Read JSON lines, each with its reply. Empty lines are passed over.
+
+    Reply None: the line is none, and in its place comes what to say about it: `id, line, error`.
+    """
     for number, line in enumerate(lines, 1):
         if not line.strip():
             continue
+        row: Any = None
         try:
-            row = json.loads(line)
-        except (ValueError, RecursionError):
-            raise BadLine(f"line {number}: not JSON") from None
-        if not isinstance(row, dict):
-            raise BadLine(f"line {number}: not a JSON object")
-        try:
+            row = _object(line)
             yield row, reply_of(row)
         except ValueError as error:
-            raise BadLine(f"line {number}: {error}") from None
+            yield {"id": row.get("id") if row else None, "line": number, "error": str(error)}, None
+
+
+def _object(line: str) -> dict[str, Any]:
+    """Read a JSON object. Raises ValueError."""
+    try:
+        row = json.loads(line)
+    except (ValueError, RecursionError):
+        raise ValueError("not JSON") from None
+    if not isinstance(row, dict):
+        raise ValueError("not a JSON object")
+    return row
 
 
 def reply_of(row: dict[str, Any]) -> SmtpReply:
     """Make a reply of `code, enhanced, text, phase, mx`, any of which may be missing. Raises ValueError.
 
-    Codes that are missing are taken from where the text starts with them, as in a log line.
+    Codes that are missing are taken from where the text starts with them, as in a log line. A code that is
+    none of SMTP's, and a phase that nobody knows, count as missing.
     """
-    for name, kind in _FIELDS.items():
-        value = row.get(name)
-        if value is not None and (not isinstance(value, kind) or isinstance(value, bool)):
-            raise ValueError(f"{name} is not a {'number' if kind is int else 'string'}")
+    for name in _STRINGS:
+        if not isinstance(row.get(name) or "", str):
+            raise ValueError(f"{name} is not a string")
     text, code, enhanced = without_codes(
-        row.get("text") or "", row.get("code") or 0, row.get("enhanced") or ""
+        row.get("text") or "", _code(row.get("code")), row.get("enhanced") or ""
     )
-    if code and not 200 <= code <= 599:
-        raise ValueError(f"code {code} is not in 200..599")
-    phase = (row.get("phase") or "unknown").upper()
-    if phase == "UNKNOWN":
-        phase = "UNSPECIFIED"
-    name = f"SMTP_PHASE_{phase}"
-    if name not in tuple(SmtpPhase.keys()):
-        raise ValueError(f"phase {row['phase']} is not one of SMTP's")
     return SmtpReply(
-        phase=name,
+        phase=_phase(row.get("phase")),
         code=code,
         enhanced_code=enhanced,
         text=text.encode(errors="replace").decode(),
         mx_host=(row.get("mx") or "").lower().rstrip("."),
     )
+
+
+def _code(value: Any) -> int:
+    """Give a reply code, 0 where there is none. Raises ValueError."""
+    if isinstance(value, str):
+        value = value.strip() or None
+    if value is None:
+        return 0
+    try:
+        code = int(value)
+        if isinstance(value, bool) or (isinstance(value, float) and code != value):
+            raise ValueError
+    except (TypeError, ValueError, OverflowError):
+        raise ValueError("code is not a number") from None
+    return code if 200 <= code <= 599 else 0
+
+
+def _phase(value: Any) -> str:
+    """Give the contract's name of a phase."""
+    word = "-".join(str(value or "").lower().replace("_", " ").replace("-", " ").split())
+    name = f"SMTP_PHASE_{_PHASES.get(word, word).upper()}"
+    return name if name in tuple(SmtpPhase.keys()) else "SMTP_PHASE_UNSPECIFIED"
 
 
 def as_row(row: dict[str, Any], meaning: Qualification) -> dict[str, Any]:
@@ -136,10 +165,16 @@ def main(arguments: list[str]) -> int:
         return 2
     try:
         qualifier = Qualifier(load(load_settings(BounceSettings).rules))
+        bad = 0
         for row, reply in read_replies(input_lines()):
-            meaning = qualifier.answer(reply, row.get("provider") or "").meaning
-            print(json.dumps(as_row(row, meaning)))
-    except (BadLine, RuleError, SettingsError, OSError) as error:
+            if reply is None:
+                bad += 1
+            else:
+                row = as_row(row, qualifier.answer(reply, row.get("provider") or "").meaning)
+            print(json.dumps(row))
+        if bad:
+            raise BadLines(bad)
+    except (BadLines, RuleError, SettingsError, OSError) as error:
         return failed("qualify", error)
     return 0
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from typing import Any
 
 import grpc
@@ -20,12 +21,12 @@ from emta.bounce.v1.qualifications_service_pb2 import (
     SetQualificationRequest,
     SetQualificationResponse,
 )
-from emta.problems import Problem, not_found
+from emta.problems import Problem, failed_precondition, not_found
 from services.bounce import edit_requests
 from services.bounce.clusters import clustered, vocabulary
 from services.bounce.live_edits import LiveEdits
 from services.bounce.live_rules import LiveRules
-from services.bounce.store.rows import RowStore
+from services.bounce.store.rows import RowStore, Written
 from services.chassis.clock import Clock
 from services.chassis.logs import Log
 from services.chassis.paging import decode_position, encode_position
@@ -99,19 +100,12 @@ class QualificationsService(qualifications_service_pb2_grpc.QualificationsServic
         """Write down what an operator says, and have it decide here at once."""
         edit_requests.check_set(request)
         with store_problems():
-            there = await self._rows.write_edit(request, self._clock.now_ms())
-            if there is None:
-                raise Problem(
-                    grpc.StatusCode.RESOURCE_EXHAUSTED,
-                    "EDITS_FULL",
-                    "too many rows are decided on: write rules",
-                )
-            if not any(there):
-                raise _unknown(request.normalized_md5s[0])
+            written = await self._rows.write_edit(request, self._clock.now_ms())
+            _check_written(written, request.normalized_md5s)
             await self._edits.look()
             rows = await self._rows.rows(request.normalized_md5s, self._clock.now_ms())
         status = QualificationStatus.Name(request.status)
-        _log.info("qualification_set", rows=sum(there), status=status, actor=request.actor)
+        _log.info("qualification_set", rows=written.count(Written.SET), status=status, actor=request.actor)
         return SetQualificationResponse(rows=[row for row in rows if row is not None])
 
 
@@ -121,6 +115,24 @@ def _wanted(row: QualificationRow, request: ListQualificationsRequest) -> bool:
         and request.text.lower() in row.normalized_text.lower()
         and (not request.site or any(request.site.lower() in each.site for each in row.sites))
     )
+
+
+def _check_written(written: Sequence[Written], md5s: Sequence[str]) -> None:
+    """Say why no row was set."""
+    if not written:
+        raise Problem(
+            grpc.StatusCode.RESOURCE_EXHAUSTED, "EDITS_FULL", "too many rows are decided on: write rules"
+        )
+    if Written.CHANGED in written:
+        md5 = md5s[written.index(Written.CHANGED)]
+        raise failed_precondition("QUALIFICATION_CHANGED", f"somebody has set {md5} since it was seen")
+    if Written.WITHOUT_MEANING in written:
+        md5 = md5s[written.index(Written.WITHOUT_MEANING)]
+        raise failed_precondition(
+            "MEANING_UNKNOWN", f"no rule knows what {md5} means: Keep needs a type and a reason"
+        )
+    if Written.SET not in written:
+        raise _unknown(md5s[0])
 
 
 def _unknown(md5: str) -> Problem:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
+from typing import NamedTuple
 
-from emta.bounce.v1.bounce_service_pb2 import QualifyRepliesResponse, QualifyRepliesResult
+from emta.bounce.v1.bounce_service_pb2 import QualifyRepliesResponse
 from emta.bounce.v1.qualification_pb2 import Disposition, Qualification
 from emta.bounce.v1.smtp_reply_pb2 import SmtpReply
 from services.bounce import edit, normalize, terms
@@ -26,8 +26,7 @@ _LONGEST_ROW = 1_024
 _FINAL = Disposition.DISPOSITION_FINAL
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(NamedTuple):
     """What a reply means. Shared between replies: nobody changes `meaning`.
 
     `encoded`: a QualifyRepliesResponse with it as the only result; such bytes can be joined. `states_wait`:
@@ -57,6 +56,7 @@ class Qualifier:
         self.version = edit.version(catalogue.version, edits)
         self._edits = edits
         self._answer_once = lru_cache(remembered)(self._answer)
+        self._by_rule = cache(lambda place, permanent: _by_rule(catalogue.rules[place], permanent))
 
     @property
     def remembered(self) -> int:
@@ -84,9 +84,10 @@ class Qualifier:
         place = self.catalogue.matcher.first(known, text)
         if place is None:
             raise LookupError("the catalogue has no rule for the rest")
-        by_rules = _meaning(self.catalogue.rules[place], known)
         normalized = normalize.normalized(code, enhanced, text[:_LONGEST_ROW])
         md5 = normalize.key(normalized)
+        by_rules = Qualification()
+        by_rules.CopyFrom(self._by_rule(place, terms.is_permanent(known.code)))
         by_rules.normalized_text = normalized
         by_rules.normalized_md5 = md5
         meaning = edit.in_force(md5, self._edits.get(md5), by_rules, known.code)
@@ -103,11 +104,13 @@ def qualify(catalogue: Catalogue, reply: SmtpReply, provider: str = "") -> Quali
 
 def encoded(meaning: Qualification) -> bytes:
     """Encode a qualification as a QualifyRepliesResponse with one result."""
-    return QualifyRepliesResponse(results=[QualifyRepliesResult(qualification=meaning)]).SerializeToString()
+    response = QualifyRepliesResponse()
+    response.results.add().qualification.CopyFrom(meaning)
+    return response.SerializeToString()
 
 
-def _meaning(rule: Rule, frame: Frame) -> Qualification:
-    permanent = terms.is_permanent(frame.code)
+def _by_rule(rule: Rule, permanent: bool) -> Qualification:
+    """Give what a rule says of replies; `permanent`: of those that are refusals for good."""
     default = terms.MEANINGS[rule.bounce_code]
     reason = rule.reason or default.reason
     code = (terms.CODE_OF_PERMANENT if permanent else terms.CODE_OF_TEMPORARY).get(rule.bounce_code)

@@ -1,4 +1,4 @@
-"""Codes within a reply's text: at its start, as in a log line, or amid the words of a bounce mail."""
+"""Codes amid the words of a reply's text, as in bounce mails; emta.reply_codes has those at its start."""
 
 from __future__ import annotations
 
@@ -6,8 +6,6 @@ import re
 
 from services.bounce.rule import Frame
 
-_CODE_AT_START = re.compile(r"(?P<code>[245]\d\d)(?:[ -]|$)\s*")
-_STATUS_AT_START = re.compile(r"#?(?P<status>[245]\.\d{1,3}\.\d{1,3})(?=[\s:;,]|$)[:;,]?\s*")
 # "host mx.example said: 550 5.1.1 ...", "responded as follows: [550 ...", "because of 550 5.1.1"
 _QUOTED_CODE = re.compile(
     r"(?:said|says|respon\w+|returned|repl\w+|error|because of|smtp|rcpt|host)\b[^0-9]{0,60}?\W"
@@ -18,23 +16,6 @@ _QUOTED_CODE = re.compile(
 _QUOTED_STATUS = re.compile(r"(?:#|[45]\d\d[: -]{1,2}'?)(?P<status>[45]\.\d{1,3}\.\d{1,3})\b", re.ASCII)
 
 
-def without_codes(text: str, code: int = 0, status: str = "") -> tuple[str, int, str]:
-    """Take code and enhanced code (RFC 2034) off the starts of a reply's lines; gives text, code, status.
-
-    What is given wins: lines that begin with another code keep it.
-    """
-    lines = []
-    for line in text.splitlines():
-        found = _CODE_AT_START.match(line)
-        if found is not None and code in (0, int(found["code"])):
-            code, line = int(found["code"]), line[found.end() :]
-        enhanced = _STATUS_AT_START.match(line)
-        if enhanced is not None and status in ("", enhanced["status"]):
-            status, line = enhanced["status"], line[enhanced.end() :]
-        lines.append(line)
-    return "\n".join(lines), code, status
-
-
 def completed(frame: Frame, text: str) -> Frame:
     """Fill in the codes that a reply lacks and its masked text quotes.
 
@@ -42,11 +23,12 @@ def completed(frame: Frame, text: str) -> Frame:
     without a code comes from a bounce mail, and bounce mails tell of refusals that are final. Replies of a
     live attempt have a code or say what failed: nothing is added to these but a status.
     """
-    status = frame.enhanced
-    if not status and (not frame.code or "#5." in text or "#4." in text):
+    if frame.code and (frame.enhanced or ("#5." not in text and "#4." not in text)):
+        return frame
+    code, status = frame.code, frame.enhanced
+    if not status:
         found = _QUOTED_STATUS.search(text)
         status = found["status"] if found is not None else ""
-    code = frame.code
     if not code and not frame.failure:
         quoted = _QUOTED_CODE.search(text)
         if quoted is not None:

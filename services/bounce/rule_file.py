@@ -237,7 +237,8 @@ def _provider(file: str, name: str, value: Any, text: str) -> Provider:
         raise RuleError(f"{where.format(line)}: is no table")
     if not _ID.fullmatch(name):
         raise RuleError(f"{where.format(line)}: the name is not in lower case")
-    _check_keys(value, _PROVIDER_KEYS, where, line, text.splitlines()[line - 1 :], required=("mx", "hosts"))
+    block = text.splitlines()[line - 1 :]
+    _check_keys(value, _PROVIDER_KEYS, where, line, block, _PROVIDER_KEYS, never_empty=_PROVIDER_KEYS)
     return Provider(file, name, tuple(map(domain_of, value["mx"])), tuple(map(domain_of, value["hosts"])))
 
 
@@ -248,6 +249,7 @@ def _check_keys(
     line: int,
     block: list[str],
     required: Iterable[str] = _REQUIRED,
+    never_empty: Iterable[str] = (),
 ) -> None:
     """Say what is wrong with the keys of a table that begins at `line` with the lines `block`."""
 
@@ -261,6 +263,8 @@ def _check_keys(
             raise RuleError(f"{at(key)}: {key} must be {_NAMES[keys[key]]}")
         if isinstance(value, list):
             _strings(value, f"{at(key)}: {key}")
+        if key in never_empty and not value:
+            raise RuleError(f"{at(key)}: {key} is empty")
     if missing := [key for key in required if key not in entry]:
         raise RuleError(f"{where.format(line)}: {', '.join(missing)} is missing")
 

@@ -15,6 +15,7 @@ from emta.bounce.v1.bounce_service_pb2 import (
     QualifyRepliesResult,
 )
 from emta.bounce.v1.qualification_pb2 import BounceCode, FailureType
+from emta.bounce.v1.smtp_reply_pb2 import SmtpReply
 from emta.problems import Problem, invalid
 from services.bounce.acceptance_service import check_acceptances, is_site
 from services.bounce.counting import Counting
@@ -24,6 +25,8 @@ from services.bounce.qualify import Answer, Qualifier, encoded
 from services.chassis.telemetry import begin_span
 
 _MAX_ITEMS = 1_000
+# What answers are remembered by, and rows count sites by. RFC 3463 has "5.999.999", RFC 1035 names of 253.
+_LONGEST_STATUS, _LONGEST_HOST = 11, 253
 
 
 class BounceService(bounce_service_pb2_grpc.BounceServiceServicer):
@@ -66,6 +69,12 @@ def _result(qualifier: Qualifier, counting: Counting, item: QualifyRepliesItem) 
     code = reply.code
     if code and not 200 <= code <= 599:
         return _error(invalid("reply.code", "REPLY_CODE_INVALID", f"reply.code {code} is not in 200..599"))
+    if (
+        len(reply.enhanced_code) > _LONGEST_STATUS
+        or len(reply.mx_host) > _LONGEST_HOST
+        or len(reply.recipient_domain) > _LONGEST_HOST
+    ):
+        return _error(_too_long(reply))
     traceparent = item.traceparent
     if item.site and not is_site(item.site):
         return _error(invalid("site", "SITE_INVALID", "site is 1 to 255 printable ASCII characters"))
@@ -83,6 +92,17 @@ def _result(qualifier: Qualifier, counting: Counting, item: QualifyRepliesItem) 
     )
     span.end()
     return answer
+
+
+def _too_long(reply: SmtpReply) -> Problem:
+    longest = {
+        "enhanced_code": _LONGEST_STATUS,
+        "mx_host": _LONGEST_HOST,
+        "recipient_domain": _LONGEST_HOST,
+    }
+    name = next(name for name, most in longest.items() if len(getattr(reply, name)) > most)
+    text = f"reply.{name} is longer than {longest[name]} characters"
+    return invalid(f"reply.{name}", "REPLY_FIELD_TOO_LONG", text)
 
 
 def _error(problem: Problem) -> bytes:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from functools import lru_cache
 from itertools import islice
+from typing import NamedTuple
 
 from emta.bounce.v1.qualification_pb2 import Qualification
 from emta.bounce.v1.smtp_reply_pb2 import SmtpReply
@@ -20,8 +21,7 @@ _SITES = 16
 _LONGEST_FIRST_TEXT = 1_024
 
 
-@dataclass(frozen=True, slots=True)
-class RowFacts:
+class RowFacts(NamedTuple):
     """What an answer says about the row of its text.
 
     `code`: 200..599; 4 or 5 where no more than the class is known; 0 without a reply. `by_rules`: what the

@@ -1,22 +1,12 @@
-"""Campaign's terms and how they hang together (contract 1.2 and 1.3)."""
+"""What bounce codes mean, and what replies make of it (contract 1.2 and 1.3): emta.terms, and more."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 from emta.bounce.v1.qualification_pb2 import BounceCode, Disposition, FailureReason, FailureType
-
-# Campaign's integers. Reasons that only its preparation gives have no place in a reply's meaning.
-CAMPAIGN_REASON: dict[FailureReason, int] = {
-    FailureReason.FAILURE_REASON_NOT_DEFINED: 0,
-    FailureReason.FAILURE_REASON_USER_UNKNOWN: 1,
-    FailureReason.FAILURE_REASON_INVALID_DOMAIN: 2,
-    FailureReason.FAILURE_REASON_UNREACHABLE: 3,
-    FailureReason.FAILURE_REASON_ACCOUNT_DISABLED: 4,
-    FailureReason.FAILURE_REASON_MAILBOX_FULL: 5,
-    FailureReason.FAILURE_REASON_REFUSED: 20,
-    FailureReason.FAILURE_REASON_ERROR_IGNORED: 25,
-}
+from emta.terms import CAMPAIGN_REASON as CAMPAIGN_REASON
+from emta.terms import go_together as go_together
 
 
 @dataclass(frozen=True)
@@ -61,27 +51,10 @@ MEANINGS: dict[BounceCode, Meaning] = {
     BounceCode.BOUNCE_CODE_CHALLENGE_RESPONSE: Meaning(_IGNORED, _REFUSED, None),
 }
 
-# Contract 1.2, "Allowed type(s)", with decision 2: Refused is about the sender and never Hard. Ignored says
-# nothing about the address, so any reason may have it; Soft is what a 4xx makes of Hard.
-_HARD_REASONS = {
-    FailureReason.FAILURE_REASON_USER_UNKNOWN,
-    FailureReason.FAILURE_REASON_UNREACHABLE,
-    FailureReason.FAILURE_REASON_ACCOUNT_DISABLED,
-}
-
 # The same words, said for now and for good: a generic bounce that is temporary is a soft one, and a
 # transient failure with a permanent code is none that a slower pace would have got through.
 CODE_OF_TEMPORARY = {BounceCode.BOUNCE_CODE_GENERIC: BounceCode.BOUNCE_CODE_SOFT_BOUNCE}
 CODE_OF_PERMANENT = {BounceCode.BOUNCE_CODE_TRANSIENT_FAILURE: BounceCode.BOUNCE_CODE_SOFT_BOUNCE}
-
-
-def go_together(kind: FailureType, reason: FailureReason) -> bool:
-    """Whether a failure may have this type and this reason."""
-    if kind == _NOT_DEFINED or reason == FailureReason.FAILURE_REASON_NOT_DEFINED:
-        return kind == _NOT_DEFINED and reason == FailureReason.FAILURE_REASON_NOT_DEFINED
-    if kind == _HARD:
-        return reason in _HARD_REASONS
-    return kind == _IGNORED or reason != FailureReason.FAILURE_REASON_ERROR_IGNORED
 
 
 def is_permanent(code: int) -> bool:

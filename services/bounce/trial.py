@@ -13,8 +13,8 @@ from collections import Counter
 from pathlib import Path
 
 from services.bounce.catalogue import Catalogue, RuleError, override_files, parse, shipped_files
-from services.bounce.check import complaints
-from services.bounce.offline import BadLine, as_row, failed, input_lines, read_replies
+from services.bounce.check import complaints, warnings
+from services.bounce.offline import BadLines, as_row, failed, input_lines, read_replies
 from services.bounce.qualify import Qualifier
 from services.bounce.settings import BounceSettings
 from services.chassis.settings import SettingsError, load_settings
@@ -42,8 +42,12 @@ def main(arguments: list[str]) -> int:
     try:
         catalogues = before_and_after(load_settings(BounceSettings).rules, Path(arguments[0]))
         before, after = map(Qualifier, catalogues)
-        replies, changes = 0, Counter[str]()
+        replies, bad, changes = 0, 0, Counter[str]()
         for row, reply in read_replies(input_lines()):
+            if reply is None:
+                bad += 1
+                print(json.dumps(row))
+                continue
             replies += 1
             provider = row.get("provider") or ""
             old, new = (as_row(row, each.answer(reply, provider).meaning) for each in (before, after))
@@ -52,9 +56,11 @@ def main(arguments: list[str]) -> int:
             changes[f"{old['type']} {old['reason']} -> {new['type']} {new['reason']}"] += 1
             del old["id"], new["id"]
             print(json.dumps({"id": row.get("id"), "text": reply.text, "before": old, "after": new}))
-    except (BadLine, RuleError, SettingsError, OSError) as error:
+    except (RuleError, SettingsError, OSError) as error:
         return failed("try", error)
     for change, count in changes.most_common():
         print(f"{count:8,} {change}", file=sys.stderr)
     print(f"{changes.total():8,} of {replies:,} replies would change", file=sys.stderr)
-    return 0
+    for line in warnings(catalogues[1]):
+        print(f"warning: {line}", file=sys.stderr)
+    return failed("try", BadLines(bad)) if bad else 0

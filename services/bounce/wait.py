@@ -14,8 +14,11 @@ _STATED = re.compile(
     re.IGNORECASE,
 )
 _CLOCK = re.compile(r"\b(?:in|after|wait) (\d{1,2}):(\d{2}):(\d{2})\b", re.IGNORECASE)
-# A time of day, "00:04:59", is masked as well.
-_MASKED = re.compile(rf"{VARIABLE} ?(?:{UNITS})\b|\b(?:in|after|wait) {VARIABLE}", re.IGNORECASE)
+# A time of day, "00:04:59", is masked, too. The rare comes first: the search goes from one "#" to the next.
+_MASKED = re.compile(
+    rf"{VARIABLE}(?: ?(?:{UNITS})\b|(?<=\bin {VARIABLE})|(?<=\bafter {VARIABLE})|(?<=\bwait {VARIABLE}))",
+    re.IGNORECASE,
+)
 # A receiver that asks for more than a day says something else than "come back".
 _LONGEST_SECONDS = 86_400
 

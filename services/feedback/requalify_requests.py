@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from emta import terms
 from emta.bounce.v1.qualification_pb2 import (
     BounceCode,
     Cause,
@@ -21,18 +22,6 @@ from services.feedback.requalifier import Place
 RULE_ID = "requalified"
 _TOKEN = re.compile(r"1:(\d{1,9}):(\d{1,18}):([0-9a-f]{0,32})")
 
-# Contract 1.2: Campaign's integers of the reasons that a message may have.
-_CAMPAIGN_REASONS = {
-    FailureReason.FAILURE_REASON_NOT_DEFINED: 0,
-    FailureReason.FAILURE_REASON_USER_UNKNOWN: 1,
-    FailureReason.FAILURE_REASON_INVALID_DOMAIN: 2,
-    FailureReason.FAILURE_REASON_UNREACHABLE: 3,
-    FailureReason.FAILURE_REASON_ACCOUNT_DISABLED: 4,
-    FailureReason.FAILURE_REASON_MAILBOX_FULL: 5,
-    FailureReason.FAILURE_REASON_REFUSED: 20,
-    FailureReason.FAILURE_REASON_ERROR_IGNORED: 25,
-}
-
 
 def meaning(request: RequalifyOutcomesRequest) -> Qualification:
     """Give what the failures mean in truth. Ignored is the only type that moves no address's counter."""
@@ -46,18 +35,29 @@ def meaning(request: RequalifyOutcomesRequest) -> Qualification:
     )
     if request.HasField("meaning"):
         given = request.meaning
-        if (
-            given.type not in FailureType.values()
-            or given.bounce_code not in BounceCode.values()
-            or not (given.type and given.bounce_code and given.reason in _CAMPAIGN_REASONS)
-        ):
-            raise invalid(
-                "meaning", "MEANING_INVALID", "meaning needs type, bounce code, and a reason of messages"
-            )
+        _check_meaning(given)
         told = Qualification(type=given.type, reason=given.reason, bounce_code=given.bounce_code)
-    told.campaign_reason = _CAMPAIGN_REASONS[told.reason]
+    told.campaign_reason = terms.CAMPAIGN_REASON[told.reason]
     told.rule_id = RULE_ID
     return told
+
+
+def _check_meaning(given: Qualification) -> None:
+    if (
+        not given.type
+        or given.type not in FailureType.values()
+        or given.reason not in terms.CAMPAIGN_REASON
+        or given.bounce_code not in terms.FAILURE_CODES
+    ):
+        raise invalid(
+            "meaning",
+            "MEANING_INVALID",
+            "meaning needs type, reason and bounce code of a message's failure",
+        )
+    if not terms.go_together(given.type, given.reason):
+        raise invalid(
+            "meaning.reason", "MEANING_INVALID", "meaning: this type and this reason do not go together"
+        )
 
 
 def encode_place(place: Place, name: str) -> str:

@@ -8,6 +8,8 @@ from typing import NamedTuple
 from emta.bounce.v1.smtp_reply_pb2 import FailureKind, SmtpPhase, SmtpReply
 
 MAX_TEXT = 1024
+# As the contract has it. Odd octets of a host's name are four characters each; the end is its domain.
+_MAX_HOST = 253
 
 # RFC 3463 section 2; a reply repeats it on each of its lines (RFC 2034 section 3).
 _ENHANCED = re.compile(r"([245]\.\d{1,3}\.\d{1,3})(?=\s|$)[ \t]*")
@@ -57,7 +59,7 @@ class Place(NamedTuple):
             enhanced_code=enhanced_code,
             text=printable(text),
             failure=failure,
-            mx_host=self.mx_host,
+            mx_host=self.mx_host[-_MAX_HOST:],
             remote_ip=self.remote_ip,
             recipient_domain=self.recipient_domain,
             tls_version=self.tls_version,

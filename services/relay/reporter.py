@@ -25,9 +25,9 @@ _log = Log("relay")
 
 _PRODUCER = "relay"
 # Feedback takes a thousand at once, in a call of 32 MiB; but its store writes a call down at a stretch,
-# some 20 us an outcome, and what receivers answer meanwhile waits where the two share a store. An entry
-# holds the outcomes of one batch in its shard, a dozen usually; one of outcomes that are offered again, up
-# to as many as were offered.
+# 20 us an outcome, and what receivers answer meanwhile waits where the two share a store. An entry holds
+# the outcomes of one batch in its shard, a dozen usually; one of outcomes that are offered again, up to as
+# many as were offered.
 _ENTRIES, _OUTCOMES, _OCTETS = 20, 250, 16 * 1024 * 1024
 # Something may have been settled for our shards elsewhere: look at least so often.
 _LOOK_SECONDS = 0.25

@@ -156,6 +156,15 @@ async def test_qualify_says_what_a_reply_means(world: World, files: Path) -> Non
     assert "10 Invalid recipient" in out
 
 
+async def test_qualify_takes_replies_of_several_lines(world: World, files: Path) -> None:
+    reply = "550-5.1.1 No such user\r\n550 5.1.1 See our help"
+    code, out, _ = await emta(world, files, "qualify", reply, "--json")
+
+    assert code == 0
+    text = json.loads(out)["qualification"]["normalized_text"]
+    assert text == "550 5.1.1 No such user See our help"
+
+
 async def test_brackets_in_names_are_shown_as_they_are(world: World, files: Path) -> None:
     (files / "people.csv").write_text("id,email,name\n[/1],ok@alpha.example,One\n[/2],not-an-address,Two\n")
 

@@ -92,6 +92,11 @@ async def test_rows_are_listed_and_set_by_hand(world: World, tmp_path: Path) -> 
         world, tmp_path, "qualifications", "set", row.normalized_md5, "--status", "ignore"
     )
     assert "Ignored / User unknown" in out
+    assert "was " not in out
+    keep = ("set", row.normalized_md5, "--status", "keep", "--who", "somebody else")
+    _, out, _ = await emta(world, tmp_path, "qualifications", *keep)
+    assert "was Ignore, Ignored / User unknown: set by" in " ".join(out.split())
+    await emta(world, tmp_path, "qualifications", "set", row.normalized_md5, "--status", "ignore")
     _, out, _ = await emta(
         world, tmp_path, "qualifications", "set", row.normalized_md5, "--reset", "--json"
     )
@@ -108,6 +113,7 @@ async def test_an_override_is_tried_on_past_replies(world: World, tmp_path: Path
 
     assert code == 0
     ((given, reply),) = read_replies(out.splitlines())
+    assert reply is not None
     meaning = qualify(load(), reply)
     assert (given["id"], meaning.rule_id) == (row.normalized_md5, row.by_rules.rule_id)
 

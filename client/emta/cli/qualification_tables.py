@@ -100,5 +100,12 @@ def details(row: QualificationRow) -> Table:
     return table
 
 
+def said_before(row: QualificationRow) -> Text:
+    """What another has said of a row that is set now."""
+    status, meaning = _STATUS_WORDS[row.status], _meaning(row.in_force)
+    stamp = _stamp(row.modify_time)
+    return Text(f"{row.normalized_md5} was {status}, {meaning}: set by {row.actor}, {stamp} UTC")
+
+
 def _stamp(time: Timestamp) -> str:
     return f"{time.ToDatetime():%Y-%m-%d %H:%M}"

@@ -24,6 +24,8 @@ from emta.cli import words
 from emta.cli.console import bad_input, client, out, print_json, run, user_name
 from emta.cli.override import override
 from emta.client import Client
+from emta.problems import Problem
+from emta.qualifications import latest
 
 app = typer.Typer(
     help="The texts that receivers answered with: how often, what they cost, what they mean.\n\n"
@@ -247,19 +249,39 @@ def set_(
 
 
 async def _set(md5s: list[str], cluster: bool, fields: dict[str, Any], json: bool) -> None:
+    before: list[QualificationRow] = []
     async with client() as connection:
         if cluster:
             md5s = [md5 for each in await _clusters_of(connection, md5s) for md5 in each.normalized_md5s]
+        else:
+            before = await _there(connection, md5s)
+            fields["seen_time"] = latest(before)
         rows = await connection.qualifications.set(md5s, **fields)
     if json:
         for row in rows:
             print_json("row", row)
-    elif len(rows) == 1:
+        return
+    if len(rows) == 1:
         out.print(tables.details(rows[0]))
     else:
         out.print(tables.row_table(rows))
-    if len(rows) < len(md5s) and not json:
+    if len(rows) < len(md5s):
         out.print(f"{len(md5s) - len(rows):,} of {len(md5s):,} texts are gone.")
+    for row in before:
+        if row.actor not in ("", fields["actor"]):
+            out.print(tables.said_before(row))
+
+
+async def _there(connection: Client, md5s: list[str]) -> list[QualificationRow]:
+    """Give those of the rows that are there."""
+    rows = []
+    for md5 in md5s:
+        try:
+            rows.append(await connection.qualifications.get(md5))
+        except Problem as problem:
+            if problem.reason != "QUALIFICATION_UNKNOWN":
+                raise
+    return rows
 
 
 async def _clusters_of(connection: Client, md5s: list[str]) -> list[QualificationCluster]:

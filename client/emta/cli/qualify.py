@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import Annotated
 
 import typer
@@ -14,11 +13,8 @@ from emta.bounce.v1.smtp_reply_pb2 import SmtpPhase, SmtpReply
 from emta.cli import words
 from emta.cli.console import bad_input, client, out, print_json, run, stop
 from emta.problems import Problem
+from emta.reply_codes import without_codes
 
-# RFC 5321 section 4.2 (code, separator, text) and RFC 2034 (the enhanced code leads the text).
-_REPLY = re.compile(
-    r"(?P<code>[2-5]\d\d)[ -]?(?:(?P<enhanced>[245]\.\d{1,3}\.\d{1,3})\s*)?(?P<text>.*)", re.S
-)
 _PHASES = {
     name.removeprefix("SMTP_PHASE_").lower(): name
     for name, value in SmtpPhase.items()
@@ -42,21 +38,11 @@ def qualify(
     """
     if phase and phase not in _PHASES:
         bad_input(f"--phase {phase}: one of {', '.join(_PHASES)}")
-    parsed = _REPLY.fullmatch(reply.strip())
-    if parsed is None:
-        bad_input('REPLY: starts with a code from 200 to 599, as in "550 5.1.1 User unknown"')
-    run(
-        _qualify(
-            SmtpReply(
-                phase=_PHASES.get(phase),
-                code=int(parsed["code"]),
-                enhanced_code=parsed["enhanced"] or "",
-                text=parsed["text"],
-                mx_host=mx,
-            ),
-            json,
-        )
-    )
+    text, code, enhanced = without_codes(reply.strip())
+    if not code:
+        bad_input('REPLY: starts with a code, as in "550 5.1.1 User unknown"')
+    said = SmtpReply(phase=_PHASES.get(phase), code=code, enhanced_code=enhanced, text=text, mx_host=mx)
+    run(_qualify(said, json))
 
 
 async def _qualify(reply: SmtpReply, json: bool) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Annotated
 
 import typer
@@ -32,6 +32,7 @@ _SAMPLES = 5
 # So many different deliveries, domains and texts are counted apart, the rest together.
 _KEYS = 10_000
 _OTHERS = "(others)"
+_FOUND_FOR = timedelta(days=14)  # as the contract has it
 
 Key = tuple[str, ...]
 
@@ -128,6 +129,8 @@ async def _requalify(request: RequalifyOutcomesRequest, apply: bool, json: bool)
             return
         found = await _add_up(connection, request)
         out.print(_preview(found))
+        if said := why_nothing(found, request.filter, datetime.now(UTC)):
+            out.print(said)
         if not apply:
             if found.matched:
                 out.print('Nothing was changed. To correct them: the same with --apply --why "..."')
@@ -148,6 +151,18 @@ async def _add_up(connection: Client, request: RequalifyOutcomesRequest) -> Foun
             reached = _stamp(answer.reached_time)
             status.update(f"{reached}: {found.examined:,} failures looked at, {count:,} {word}")
     return found
+
+
+def why_nothing(found: Found, wanted: OutcomeFilter, now: datetime) -> str:
+    """Say why no failure was even looked at; "" where some were."""
+    if found.examined:
+        return ""
+    if wanted.from_time.ToDatetime(UTC) >= now:
+        return "The window lies in the future: nothing has failed there yet."
+    if wanted.to_time.ToDatetime(UTC) <= now - _FOUND_FOR:
+        days = _FOUND_FOR.days
+        return f"The window ended more than {days} days ago: failures are found no longer than that."
+    return "No message failed in this window."
 
 
 def _preview(found: Found) -> Group:

@@ -6,10 +6,10 @@ import re
 from collections.abc import Iterable, Iterator
 from itertools import islice
 
+from emta.reply_codes import without_codes
 from services.bounce.inbound.address import first_in
 from services.bounce.inbound.entity import Fields
 from services.bounce.inbound.mail import Action, Recipient
-from services.bounce.reply_codes import without_codes
 
 TYPES = {"message/delivery-status", "message/global-delivery-status"}
 # Ours have one recipient each; a mailing list's report may have some.

@@ -6,8 +6,8 @@ import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from emta.reply_codes import without_codes
 from services.bounce.inbound.words import names, words
-from services.bounce.reply_codes import without_codes
 
 _STATUS = r"[245]\.\d{1,3}\.\d{1,3}"
 # A code counts as one where a line or a quotation begins with it, where a word for an answer comes before,

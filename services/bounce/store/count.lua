@@ -69,7 +69,7 @@ while at <= #ARGV do
         add_site(sites, ARGV[here], tonumber(ARGV[here + 1]))
     end
     local changed = { "last_ms", now, "occurrences", occurrences, "final", final, "cost", cost,
-        "status", status, "sites", cjson.encode(sites) }
+        "status", status, "rules_status", ARGV[at + 3], "sites", cjson.encode(sites) }
     local function set(name, value)
         changed[#changed + 1] = name
         changed[#changed + 1] = value

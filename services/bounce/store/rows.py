@@ -2,8 +2,9 @@
 all tenants share them, and they share one hash tag, for a batch of counts is one script.
 
 bounce:{rows}:row:<md5>      hash: text, code, enhanced, created_ms, last_ms, occurrences, final, cost,
-                             sites (JSON: occurrences by name), rules (a Qualification), status; and where
-                             an operator spoke: edit (a QualificationEdit), modified_ms, actor, comment
+                             sites (JSON: occurrences by name), rules (a Qualification), rules_status (what
+                             goes with it), status; and where an operator spoke: edit (a QualificationEdit),
+                             modified_ms, actor, comment
 bounce:{rows}:first:<md5>    the first reply's words as they were sent, while they may be kept
 bounce:{rows}:cost:<status>  sorted set: the MD5s of a status by cost
 bounce:{rows}:untouched      sorted set: MD5s that no operator decided on, by use: who goes first
@@ -19,6 +20,7 @@ from __future__ import annotations
 import json
 import secrets
 from collections.abc import Iterable, Sequence
+from enum import IntEnum
 from typing import Any
 
 from redis.asyncio import Redis
@@ -45,6 +47,15 @@ _STATUSES = [status for status in QualificationStatus.values() if status]
 
 _count = Script("services.bounce.store", "count")
 _edit = Script("services.bounce.store", "edit")
+
+
+class Written(IntEnum):
+    """What became of a row, or speaks against setting it: then none is set."""
+
+    GONE = 0
+    SET = 1
+    WITHOUT_MEANING = 2
+    CHANGED = 3
 
 
 class RowStore:
@@ -74,15 +85,16 @@ class RowStore:
                 args += site
         return int(await _count(self._store, [_PREFIX], args))
 
-    async def write_edit(self, request: SetQualificationRequest, now_ms: int) -> list[bool] | None:
-        """Write down what an operator says; gives which rows are there. None: too many are decided on."""
+    async def write_edit(self, request: SetQualificationRequest, now_ms: int) -> list[Written]:
+        """Write down what an operator says; gives what became of each row. []: too many are decided on."""
         said = request.edit if request.HasField("edit") else None
         decides = edit.deciding(request.status, said)
         args: list[Value] = [now_ms, secrets.token_hex(8), int(request.status)]
         args += [each.SerializeToString(deterministic=True) if each else b"" for each in (said, decides)]
         args += [request.actor, request.comment, int(request.reset_occurrences), _MOST_TOUCHED]
+        args.append(request.seen_time.ToMilliseconds() if request.HasField("seen_time") else b"")
         found = await _edit(self._store, [_PREFIX], [*args, *request.normalized_md5s])
-        return [bool(each) for each in found] or None
+        return [Written(each) for each in found]
 
     async def revision(self) -> bytes:
         """Give the name of the edits as they are now."""

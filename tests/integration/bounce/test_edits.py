@@ -10,6 +10,7 @@ from string import ascii_lowercase
 from typing import Any
 
 import pytest
+from google.protobuf.timestamp_pb2 import Timestamp
 
 from emta.bounce.v1.qualification_pb2 import BounceCode, Disposition, FailureReason, FailureType
 from emta.bounce.v1.qualifications_service_pb2 import (
@@ -18,6 +19,7 @@ from emta.bounce.v1.qualifications_service_pb2 import (
     QualificationStatus,
 )
 from emta.problems import Problem
+from emta.qualifications import latest
 from tests.integration.bounce.replicas import Replica, replica
 from tests.support import valkey
 from tests.support.clock import ManualClock
@@ -135,6 +137,53 @@ async def test_what_was_said_can_be_taken_back(bounce: Replica) -> None:
     assert versions[0] == versions[2] != versions[1]
 
 
+async def test_keep_needs_somebody_who_knows_the_text(bounce: Replica) -> None:
+    """Else the row would leave the list of what is to be qualified, and still mean nothing."""
+    unknown, known = await seen(bounce), await seen(bounce, "[rcpt] 550 5.1.1 User unknown")
+
+    with pytest.raises(Problem) as caught:
+        await bounce.qualifications.set([known, unknown], status=KEEP, actor="anna")
+
+    assert (caught.value.code.name, caught.value.reason) == ("FAILED_PRECONDITION", "MEANING_UNKNOWN")
+    assert unknown in caught.value.message
+    rows = [await bounce.qualifications.get(md5) for md5 in (unknown, known)]
+    assert [(row.status, row.actor) for row in rows] == [(TO_QUALIFY, ""), (KEEP, "")]
+    assert (await put(bounce, known)).status == KEEP
+    await put(bounce, unknown, status=IGNORE)
+    with pytest.raises(Problem, match=unknown):
+        await put(bounce, unknown)
+
+
+async def test_keep_on_an_edited_row_keeps_the_edit(bounce: Replica) -> None:
+    md5 = await seen(bounce)
+    await put(bounce, md5, USER_UNKNOWN)
+
+    row = await put(bounce, md5, actor="bert", comment="me too")
+
+    assert (row.edit, row.actor, row.comment) == (USER_UNKNOWN, "bert", "me too")
+    assert (await bounce.qualify(STRANGE)).type == row.in_force.type == HARD
+
+
+async def test_what_another_has_set_since_it_was_seen_is_refused(bounce: Replica) -> None:
+    one, other = await seen(bounce), await seen(bounce, "[rcpt] 550 gribble")
+    untouched = latest([await bounce.qualifications.get(one)])
+    bounce.clock.advance(1)
+    set_by_anna = await put(bounce, one, USER_UNKNOWN, seen_time=untouched)
+    bounce.clock.advance(1)
+
+    with pytest.raises(Problem) as caught:
+        await bounce.qualifications.set([other, one], status=IGNORE, actor="bert", seen_time=untouched)
+
+    assert (caught.value.code.name, caught.value.reason) == ("FAILED_PRECONDITION", "QUALIFICATION_CHANGED")
+    assert one in caught.value.message
+    rows = [await bounce.qualifications.get(md5) for md5 in (one, other)]
+    assert [(row.status, row.actor) for row in rows] == [(KEEP, "anna"), (TO_QUALIFY, "")]
+    row = await put(bounce, one, status=IGNORE, actor="bert", seen_time=latest([set_by_anna]))
+    assert (row.status, row.actor) == (IGNORE, "bert")
+    # Who does not say what he has seen has the last word.
+    assert (await put(bounce, one, USER_UNKNOWN)).status == KEEP
+
+
 async def test_another_replica_follows_within_seconds(environ: dict[str, str], clock: ManualClock) -> None:
     async with replica(environ, clock) as one, replica(environ, clock) as other:
         md5 = await seen(one)
@@ -233,6 +282,7 @@ async def test_a_store_that_is_away_costs_no_answer_and_no_edit(
         ({"status": 9}, "STATUS_INVALID", "status"),
         ({"actor": " "}, "ACTOR_INVALID", "actor"),
         ({"comment": "x" * 1_001}, "COMMENT_INVALID", "comment"),
+        ({"seen_time": Timestamp(nanos=-1)}, "TIME_INVALID", "seen_time"),
     ],
 )
 async def test_what_cannot_be_meant_is_refused(

@@ -251,6 +251,9 @@ async def test_opening_and_closing_are_told_to_operators(
     assert (opened.levelname, closed.levelname) == ("ERROR", "INFO")
     fields = opened.fields  # type: ignore[attr-defined]
     assert (fields["site"], fields["reasons"]) == ("mail", ["FAILURE_REASON_USER_UNKNOWN"])
+    (incident,) = await relay.incidents()
+    assert fields["samples"] == [incident.samples[0].normalized_text]
+    assert "does not exist" in fields["samples"][0]
     assert "u1@" not in str(fields)
 
 

@@ -12,6 +12,7 @@ from emta.bounce.v1.bounce_service_pb2 import QualifyRepliesItem, QualifyReplies
 from emta.bounce.v1.bounce_service_pb2_grpc import BounceServiceStub
 from emta.bounce.v1.rules_service_pb2 import GetRulesRequest, ReloadRulesRequest
 from emta.bounce.v1.rules_service_pb2_grpc import RulesServiceStub
+from emta.bounce.v1.smtp_reply_pb2 import SmtpReply
 from emta.channel import connect
 from emta.problems import Problem
 from services.bounce.app import running
@@ -90,6 +91,24 @@ async def test_results_stand_in_the_order_of_the_items(channel: grpc.aio.Channel
         Problem.from_status(each.error).reason for each in response.results if each.HasField("error")
     ]
     assert reasons == ["REPLY_MISSING", "REPLY_CODE_INVALID"]
+
+
+@pytest.mark.parametrize(
+    ("field", "longest"), [("enhanced_code", 11), ("mx_host", 253), ("recipient_domain", 253)]
+)
+async def test_names_and_codes_of_any_length_are_not_remembered(
+    channel: grpc.aio.Channel, field: str, longest: int
+) -> None:
+    items = [
+        QualifyRepliesItem(reply=SmtpReply(code=550, **{field: "x" * length}))  # type: ignore[arg-type]
+        for length in (longest, longest + 1)
+    ]
+
+    response = await BounceServiceStub(channel).QualifyReplies(QualifyRepliesRequest(items=items))
+
+    assert response.results[0].HasField("qualification")
+    problem = Problem.from_status(response.results[1].error)
+    assert (problem.reason, problem.field) == ("REPLY_FIELD_TOO_LONG", f"reply.{field}")
 
 
 async def test_broken_overrides_stop_the_start_with_one_line(

@@ -30,6 +30,11 @@ from tests.support.clock import START_MS, ManualClock
 from tests.support.outcomes import item, outcome
 
 HOUR_MS = 3_600_000
+MEANT = {
+    "type": "FAILURE_TYPE_SOFT",
+    "reason": "FAILURE_REASON_MAILBOX_FULL",
+    "bounce_code": "BOUNCE_CODE_MAILBOX_FULL",
+}
 FAILED = LogStatus.LOG_STATUS_FAILED
 TAKEN = LogStatus.LOG_STATUS_TAKEN_INTO_ACCOUNT
 
@@ -242,13 +247,8 @@ async def test_the_list_comes_in_pages(client: Client, clock: ManualClock) -> No
 
 async def test_a_meaning_of_the_callers_own_is_taken(client: Client) -> None:
     await record(client, *failed("m1"))
-    meaning = Qualification(
-        type=FailureType.FAILURE_TYPE_SOFT,
-        reason=FailureReason.FAILURE_REASON_MAILBOX_FULL,
-        bounce_code=BounceCode.BOUNCE_CODE_MAILBOX_FULL,
-    )
 
-    await requalify(client, request(meaning=meaning))
+    await requalify(client, request(meaning=MEANT))
 
     (row,) = [row async for row in client.logs("d1")]
     assert (row.failure_type, row.campaign_reason) == (FailureType.FAILURE_TYPE_SOFT, 5)
@@ -310,6 +310,10 @@ async def test_a_failure_of_the_new_epoch_can_be_corrected_by_itself(client: Cli
         ({"hours": 0}, "WINDOW_INVALID"),
         ({"resume_token": "x"}, "RESUME_TOKEN_INVALID"),
         ({"meaning": Qualification(type=FailureType.FAILURE_TYPE_SOFT)}, "MEANING_INVALID"),
+        # A full mailbox condemns no address, and who unsubscribes is no failure (contract 1.2 and 1.3).
+        ({"meaning": MEANT | {"type": "FAILURE_TYPE_HARD"}}, "MEANING_INVALID"),
+        ({"meaning": MEANT | {"bounce_code": "BOUNCE_CODE_UNSUBSCRIBE"}}, "MEANING_INVALID"),
+        ({"meaning": MEANT | {"reason": "FAILURE_REASON_NOT_DEFINED"}}, "MEANING_INVALID"),
         ({"resume_token": "MTowOjA6YWJj"}, "REQUALIFICATION_UNKNOWN"),
     ],
 )

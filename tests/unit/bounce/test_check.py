@@ -1,5 +1,9 @@
 """Rule CI finds what is wrong with rules that load."""
 
+from pathlib import Path
+
+import pytest
+
 from services.bounce import check
 from services.bounce.catalogue import load, parse
 from tests.unit.bounce.rules import PROVIDERS, REST, catalogue, rule
@@ -94,3 +98,33 @@ def test_overlaps_with_different_meanings_are_found() -> None:
     )
 
     assert [(each.winner.id, each.other.id) for each in check.overlaps(rules)] == [("full", "rate")]
+
+
+def test_an_override_that_takes_much_of_what_is_shipped_is_told() -> None:
+    """Its own samples behave; nobody would see from them that it takes nearly everything."""
+    shipped = [rule(f"s{n}", text=f"word{n}x", samples=[f"550 word{n}x"]) for n in range(30)]
+    wide = rule("ours.wide", text="[a-z]", samples=["550 gribble"])
+    narrow = rule("ours.narrow", text="word[0-9]x", provider="google", samples=["550 word1x"])
+    rules = catalogue(*shipped, REST, overrides=narrow + wide)
+
+    assert check.warnings(rules) == [
+        "ours.toml:11: rule ours.wide: takes 31 of the 31 samples that are shipped"
+    ]
+
+
+@pytest.mark.parametrize(("taken", "told"), [(5, False), (6, True)])
+def test_one_in_twenty_is_not_much(taken: int, told: bool) -> None:
+    shipped = [rule("s", samples=[f"550 odd {'x' * n}" for n in range(1, 101)])]
+    ours = rule("ours", text=f"^odd x{{1,{taken}}}$", samples=["550 odd x"])
+
+    assert bool(check.warnings(catalogue(*shipped, overrides=ours))) == told
+
+
+def test_check_prints_the_warning_and_succeeds(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "ours.toml").write_text(
+        rule("ours.wide", text="[a-z]", samples=["550 a"], not_samples=["550 1"])
+    )
+
+    assert check.main([str(tmp_path / "ours.toml")]) == 0
+
+    assert "warning: ours.toml:1: rule ours.wide: takes" in capsys.readouterr().out

@@ -1,10 +1,12 @@
 """What rules see of a reply."""
 
+import re
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.bounce.masking import LONGEST, masked
+from services.bounce.masking import LONGEST, VARIABLE, masked
 
 
 @pytest.mark.parametrize(
@@ -72,3 +74,12 @@ def test_masking_twice_changes_nothing_more(text: str) -> None:
 @given(st.from_regex(r"[a-z0-9.+_-]{1,20}@[a-z0-9-]{1,20}\.[a-z]{2,6}", fullmatch=True))
 def test_no_address_survives(address: str) -> None:
     assert "@" not in masked(f"<{address}>... rejected, {address};{address}")
+
+
+@given(st.text("0123456789abcXYZ", min_size=1, max_size=24))
+def test_the_longer_a_word_the_fewer_groups_of_digits_make_it_an_identifier(word: str) -> None:
+    groups, length = len(re.findall("[0-9]+", word)), len(word)
+    enough = 3 if length < 12 else 2 if length < 16 else 1
+    identifier = length >= 6 if word.isdigit() else length >= 8 and groups >= enough
+
+    assert masked(word) == (VARIABLE if identifier else word)

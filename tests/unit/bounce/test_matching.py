@@ -50,6 +50,14 @@ def test_a_pattern_without_a_literal_word_is_found_as_well() -> None:
     assert winner(rules, "550 code 545") == "b"
 
 
+def test_the_largest_patterns_are_found_as_well() -> None:
+    rules = catalogue(rule("a", text=r"(?:a|bc){1,1000}d{1,900}"), rule("b", text=r"\pL{1,7}ende"), REST)
+
+    assert winner(rules, f"550 {'abc' * 300}ddd") == "a"
+    assert winner(rules, "550 用户ende") == "b"
+    assert winner(rules, "550 abcabc ende") == "rest"
+
+
 def test_two_rules_may_share_a_pattern() -> None:
     rules = catalogue(rule("a", codes=["4"], text="full"), rule("b", codes=["5"], text="full"))
 

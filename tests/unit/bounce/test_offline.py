@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from emta.bounce.v1.smtp_reply_pb2 import SmtpPhase
 from services.bounce import offline, trial
-from services.bounce.offline import BadLine, read_replies, reply_of
+from services.bounce.offline import reply_of
 from tests.unit.bounce.rules import rule
 
 OUTAGE = rule(
@@ -104,30 +105,87 @@ def test_codes_are_taken_from_the_start_of_the_text(
 
 
 @pytest.mark.parametrize(
-    ("line", "complaint"),
+    ("row", "code"),
     [
-        ("{", "line 3: not JSON"),
-        ("[" * 100_000, "line 3: not JSON"),
-        ("[]", "line 3: not a JSON object"),
-        ('{"code": "550"}', "line 3: code is not a number"),
-        ('{"code": true}', "line 3: code is not a number"),
-        ('{"code": 5500}', "line 3: code 5500 is not in 200..599"),
-        ('{"text": 5}', "line 3: text is not a string"),
-        ('{"phase": "recipient"}', "line 3: phase recipient is not one of SMTP's"),
+        ({"code": "550"}, 550),
+        ({"code": " 550 "}, 550),
+        ({"code": 550.0}, 550),
+        ({"code": ""}, 0),
+        ({"code": 0}, 0),
+        ({"code": 5500}, 0),
+        ({"code": -1}, 0),
+        ({"code": 1000, "text": "550 5.1.1 User unknown"}, 550),
     ],
 )
-def test_a_bad_line_is_named(line: str, complaint: str) -> None:
-    with pytest.raises(BadLine, match=f"^{complaint}$"):
-        list(read_replies(["{}", "", line]))
+def test_a_code_is_read_however_it_is_written_and_one_that_is_none_is_left_out(
+    row: dict[str, object], code: int
+) -> None:
+    assert reply_of(row).code == code
 
 
-def test_a_bad_line_ends_it_with_one_line(given: io.StringIO, capsys: pytest.CaptureFixture[str]) -> None:
-    given.write("{}\n{\n")
+@pytest.mark.parametrize(
+    ("phase", "name"),
+    [
+        ("rcpt", "RCPT"),
+        ("RCPT TO", "RCPT"),
+        ("mail_from", "MAIL"),
+        ("banner", "CONNECT"),
+        ("greeting", "CONNECT"),
+        ("helo", "EHLO"),
+        ("data", "DATA"),
+        ("eom", "DOT"),
+        ("End-of-Data", "DOT"),
+        ("unknown", "UNSPECIFIED"),
+        ("auth", "UNSPECIFIED"),
+        ("rset", "UNSPECIFIED"),
+        ("", "UNSPECIFIED"),
+        (None, "UNSPECIFIED"),
+        (7, "UNSPECIFIED"),
+    ],
+)
+def test_a_phase_has_many_names_and_one_that_is_not_known_counts_for_nothing(
+    phase: object, name: str
+) -> None:
+    assert SmtpPhase.Name(reply_of({"phase": phase}).phase) == f"SMTP_PHASE_{name}"
+
+
+@pytest.mark.parametrize("name", [1.5, True, ["a", {"b": None}], {"batch": 7, "row": 1}])
+def test_whatever_the_id_is_the_answer_has_it(
+    name: object, given: io.StringIO, capsys: pytest.CaptureFixture[str]
+) -> None:
+    give(given, {"id": name, "text": "550 5.1.1 User unknown"})
+
+    assert offline.main([]) == 0
+
+    line = json.loads(capsys.readouterr().out)
+    assert (line["id"], line["reason"]) == (name, "User unknown")
+
+
+@pytest.mark.parametrize(
+    ("line", "name", "complaint"),
+    [
+        ("{", None, "not JSON"),
+        ("[" * 100_000, None, "not JSON"),
+        ("[]", None, "not a JSON object"),
+        ('{"id": "b", "code": true}', "b", "code is not a number"),
+        ('{"id": "b", "code": "x"}', "b", "code is not a number"),
+        ('{"id": "b", "code": 550.5}', "b", "code is not a number"),
+        ('{"id": 4.5, "text": 5}', 4.5, "text is not a string"),
+    ],
+)
+def test_a_bad_line_costs_no_other_its_answer(
+    line: str, name: object, complaint: str, given: io.StringIO, capsys: pytest.CaptureFixture[str]
+) -> None:
+    given.write(f'{{"id": "a"}}\n\n{line}\n{{"id": "c", "text": "550 5.1.1 User unknown"}}\n')
     given.seek(0)
 
     assert offline.main([]) == 2
 
-    assert capsys.readouterr().err == "bounce qualify: line 2: not JSON\n"
+    said = capsys.readouterr()
+    first, bad, last = map(json.loads, said.out.splitlines())
+    assert bad == {"id": name, "line": 3, "error": complaint}
+    assert (first["id"], last["id"], last["reason"]) == ("a", "c", "User unknown")
+    assert said.err == "bounce qualify: lines that are no replies: 1\n"
 
 
 def test_what_no_encoding_knows_is_no_error(given: io.StringIO, capsys: pytest.CaptureFixture[str]) -> None:
@@ -183,6 +241,18 @@ def test_try_shows_what_would_change(
     assert "1 of 3 replies would change" in printed.err
 
 
+def test_try_tells_of_an_override_that_takes_much_else(
+    tmp_path: Path, given: io.StringIO, capsys: pytest.CaptureFixture[str]
+) -> None:
+    wide = rule("ours.wide", text="[a-z]", samples=["550 a"], not_samples=["550 1"])
+    (tmp_path / "wide.toml").write_text(wide)
+    give(given, {"text": "550 5.1.1 User unknown"})
+
+    assert trial.main([str(tmp_path / "wide.toml")]) == 0
+
+    assert "warning: wide.toml:1: rule ours.wide: takes" in capsys.readouterr().err
+
+
 def test_try_compares_with_what_is_in_force(
     tmp_path: Path,
     given: io.StringIO,
@@ -196,6 +266,22 @@ def test_try_compares_with_what_is_in_force(
     assert trial.main([str(tmp_path / "outage.toml")]) == 0
 
     assert "0 of 1 replies would change" in capsys.readouterr().err
+
+
+def test_try_goes_on_after_a_bad_line(
+    tmp_path: Path, given: io.StringIO, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "outage.toml").write_text(OUTAGE)
+    give(given, [], {"id": "gmail", "text": "550 5.1.1 x does not exist", "mx": "aspmx.l.google.com"})
+
+    assert trial.main([str(tmp_path / "outage.toml")]) == 2
+
+    said = capsys.readouterr()
+    bad, change = map(json.loads, said.out.splitlines())
+    assert bad == {"id": None, "line": 1, "error": "not a JSON object"}
+    assert change["id"] == "gmail"
+    assert "1 of 1 replies would change" in said.err
+    assert said.err.endswith("bounce try: lines that are no replies: 1\n")
 
 
 @pytest.mark.parametrize(

@@ -149,3 +149,12 @@ def test_a_file_nested_without_end_is_refused() -> None:
 
 def test_a_provider_needs_its_hosts() -> None:
     assert said('[provider.x]\nmx = ["x.example"]') == "test.toml:1: provider x: hosts is missing"
+
+
+@pytest.mark.parametrize(("key", "line"), [("mx", 2), ("hosts", 3)])
+def test_a_provider_without_a_host_is_none(key: str, line: int) -> None:
+    """Overrides, too: nobody could tell whether its rules are ever reached."""
+    ours = {"mx": '["x.example"]', "hosts": '["mx.x.example"]'} | {key: "[]"}
+    text = "[provider.x]\n" + "\n".join(f"{name} = {value}" for name, value in ours.items())
+
+    assert said(REST, overrides=text) == f"ours.toml:{line}: provider x: {key} is empty"

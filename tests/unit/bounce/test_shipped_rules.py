@@ -73,6 +73,7 @@ def test_nothing_that_is_said_before_a_recipient_was_named_condemns_an_address(p
         ("<a@b.example>: ", ""),
         ("", " for <a@b.example>"),
         ("Error: ", ""),
+        ("Message could not be delivered: ", ""),
         ("host mx.b.example[192.0.2.1] said: 550 ", ""),
         ("", " (in reply to RCPT TO command)"),
     ],
@@ -88,6 +89,45 @@ def test_addresses_and_who_quotes_make_no_reply_hard_and_save_none(before: str, 
     ]
 
     assert changed == []
+
+
+VERDICTS = [
+    "unknown",
+    "not found",
+    "does not exist",
+    "is invalid",
+    "disabled",
+    "is suspended",
+    "not active",
+]
+
+
+@pytest.mark.parametrize("noun", ["user", "mailbox", "recipient", "account", "alias", "subscriber"])
+def test_a_verdict_on_a_recipient_condemns_the_address_whatever_is_around_it(noun: str) -> None:
+    said = [
+        f"550 {before}{noun} {verdict}"
+        for before in ("", "The ", "<a@b.example>: ")
+        for verdict in VERDICTS
+    ]
+
+    assert [sample for sample in said if meaning(sample).type != HARD] == []
+
+
+@pytest.mark.parametrize(
+    "noun", ["TLS version", "charset", "mailbox server", "reply-to address", "service", "domain", "sender"]
+)
+def test_a_verdict_on_something_else_condemns_nobody_though_a_recipient_is_named(noun: str) -> None:
+    said = [
+        f"550 {before}{noun} {verdict}{after}"
+        for before, after in (
+            ("<a@b.example>: Recipient address rejected: ", ""),
+            ("user a@b.example: ", ""),
+            ("", " for recipient <a@b.example>"),
+        )
+        for verdict in VERDICTS
+    ]
+
+    assert [sample for sample in said if meaning(sample).type == HARD] == []
 
 
 @pytest.mark.parametrize(

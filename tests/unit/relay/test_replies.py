@@ -37,6 +37,15 @@ def test_a_failure_has_a_kind_and_no_code() -> None:
     )
 
 
+def test_a_host_of_odd_octets_is_named_within_the_contracts_length() -> None:
+    place = Place("example.com", "\\255" * 240 + ".example.com")
+
+    reply = place.refusal(SmtpPhase.SMTP_PHASE_RCPT, 550, "no")
+
+    assert len(reply.mx_host) == 253
+    assert reply.mx_host.endswith("\\255.example.com")
+
+
 @pytest.mark.parametrize(
     ("text", "code", "rest"),
     [

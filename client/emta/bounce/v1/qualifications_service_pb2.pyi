@@ -151,20 +151,22 @@ class GetQualificationResponse(_message.Message):
     def __init__(self, row: _Optional[_Union[QualificationRow, _Mapping]] = ...) -> None: ...
 
 class SetQualificationRequest(_message.Message):
-    __slots__ = ("normalized_md5s", "status", "edit", "reset_occurrences", "actor", "comment")
+    __slots__ = ("normalized_md5s", "status", "edit", "reset_occurrences", "actor", "comment", "seen_time")
     NORMALIZED_MD5S_FIELD_NUMBER: _ClassVar[int]
     STATUS_FIELD_NUMBER: _ClassVar[int]
     EDIT_FIELD_NUMBER: _ClassVar[int]
     RESET_OCCURRENCES_FIELD_NUMBER: _ClassVar[int]
     ACTOR_FIELD_NUMBER: _ClassVar[int]
     COMMENT_FIELD_NUMBER: _ClassVar[int]
+    SEEN_TIME_FIELD_NUMBER: _ClassVar[int]
     normalized_md5s: _containers.RepeatedScalarFieldContainer[str]
     status: QualificationStatus
     edit: QualificationEdit
     reset_occurrences: bool
     actor: str
     comment: str
-    def __init__(self, normalized_md5s: _Optional[_Iterable[str]] = ..., status: _Optional[_Union[QualificationStatus, str]] = ..., edit: _Optional[_Union[QualificationEdit, _Mapping]] = ..., reset_occurrences: _Optional[bool] = ..., actor: _Optional[str] = ..., comment: _Optional[str] = ...) -> None: ...
+    seen_time: _timestamp_pb2.Timestamp
+    def __init__(self, normalized_md5s: _Optional[_Iterable[str]] = ..., status: _Optional[_Union[QualificationStatus, str]] = ..., edit: _Optional[_Union[QualificationEdit, _Mapping]] = ..., reset_occurrences: _Optional[bool] = ..., actor: _Optional[str] = ..., comment: _Optional[str] = ..., seen_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
 
 class SetQualificationResponse(_message.Message):
     __slots__ = ("rows",)

@@ -90,10 +90,11 @@ class QualificationsServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def SetQualification(self, request, context):
-        """Says what texts mean, or begins their counts anew. Idempotent.
+        """Says what texts mean, or begins their counts anew. Idempotent without `seen_time`.
         Errors: INVALID_ARGUMENT MD5_INVALID, STATUS_INVALID, TYPE_INVALID, REASON_INVALID, TYPE_REASON_INVALID,
-        BOUNCE_CODE_INVALID, DISPOSITION_INVALID, ACTOR_INVALID, COMMENT_INVALID; NOT_FOUND QUALIFICATION_UNKNOWN;
-        RESOURCE_EXHAUSTED EDITS_FULL; UNAVAILABLE STORE_UNAVAILABLE.
+        BOUNCE_CODE_INVALID, DISPOSITION_INVALID, ACTOR_INVALID, COMMENT_INVALID, TIME_INVALID; NOT_FOUND
+        QUALIFICATION_UNKNOWN; FAILED_PRECONDITION MEANING_UNKNOWN, QUALIFICATION_CHANGED; RESOURCE_EXHAUSTED
+        EDITS_FULL; UNAVAILABLE STORE_UNAVAILABLE.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -50,10 +50,11 @@ class QualificationsServiceStub:
     Errors: INVALID_ARGUMENT MD5_INVALID; NOT_FOUND QUALIFICATION_UNKNOWN; UNAVAILABLE STORE_UNAVAILABLE.
     """
     SetQualification: _grpc.UnaryUnaryMultiCallable[_qualifications_service_pb2.SetQualificationRequest, _qualifications_service_pb2.SetQualificationResponse]
-    """Says what texts mean, or begins their counts anew. Idempotent.
+    """Says what texts mean, or begins their counts anew. Idempotent without `seen_time`.
     Errors: INVALID_ARGUMENT MD5_INVALID, STATUS_INVALID, TYPE_INVALID, REASON_INVALID, TYPE_REASON_INVALID,
-    BOUNCE_CODE_INVALID, DISPOSITION_INVALID, ACTOR_INVALID, COMMENT_INVALID; NOT_FOUND QUALIFICATION_UNKNOWN;
-    RESOURCE_EXHAUSTED EDITS_FULL; UNAVAILABLE STORE_UNAVAILABLE.
+    BOUNCE_CODE_INVALID, DISPOSITION_INVALID, ACTOR_INVALID, COMMENT_INVALID, TIME_INVALID; NOT_FOUND
+    QUALIFICATION_UNKNOWN; FAILED_PRECONDITION MEANING_UNKNOWN, QUALIFICATION_CHANGED; RESOURCE_EXHAUSTED
+    EDITS_FULL; UNAVAILABLE STORE_UNAVAILABLE.
     """
 
 @_typing.type_check_only
@@ -78,10 +79,11 @@ class QualificationsServiceAsyncStub(QualificationsServiceStub):
     Errors: INVALID_ARGUMENT MD5_INVALID; NOT_FOUND QUALIFICATION_UNKNOWN; UNAVAILABLE STORE_UNAVAILABLE.
     """
     SetQualification: _aio.UnaryUnaryMultiCallable[_qualifications_service_pb2.SetQualificationRequest, _qualifications_service_pb2.SetQualificationResponse]  # type: ignore[assignment]
-    """Says what texts mean, or begins their counts anew. Idempotent.
+    """Says what texts mean, or begins their counts anew. Idempotent without `seen_time`.
     Errors: INVALID_ARGUMENT MD5_INVALID, STATUS_INVALID, TYPE_INVALID, REASON_INVALID, TYPE_REASON_INVALID,
-    BOUNCE_CODE_INVALID, DISPOSITION_INVALID, ACTOR_INVALID, COMMENT_INVALID; NOT_FOUND QUALIFICATION_UNKNOWN;
-    RESOURCE_EXHAUSTED EDITS_FULL; UNAVAILABLE STORE_UNAVAILABLE.
+    BOUNCE_CODE_INVALID, DISPOSITION_INVALID, ACTOR_INVALID, COMMENT_INVALID, TIME_INVALID; NOT_FOUND
+    QUALIFICATION_UNKNOWN; FAILED_PRECONDITION MEANING_UNKNOWN, QUALIFICATION_CHANGED; RESOURCE_EXHAUSTED
+    EDITS_FULL; UNAVAILABLE STORE_UNAVAILABLE.
     """
 
 class QualificationsServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -127,10 +129,11 @@ class QualificationsServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _qualifications_service_pb2.SetQualificationRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_qualifications_service_pb2.SetQualificationResponse, _abc.Awaitable[_qualifications_service_pb2.SetQualificationResponse]]:
-        """Says what texts mean, or begins their counts anew. Idempotent.
+        """Says what texts mean, or begins their counts anew. Idempotent without `seen_time`.
         Errors: INVALID_ARGUMENT MD5_INVALID, STATUS_INVALID, TYPE_INVALID, REASON_INVALID, TYPE_REASON_INVALID,
-        BOUNCE_CODE_INVALID, DISPOSITION_INVALID, ACTOR_INVALID, COMMENT_INVALID; NOT_FOUND QUALIFICATION_UNKNOWN;
-        RESOURCE_EXHAUSTED EDITS_FULL; UNAVAILABLE STORE_UNAVAILABLE.
+        BOUNCE_CODE_INVALID, DISPOSITION_INVALID, ACTOR_INVALID, COMMENT_INVALID, TIME_INVALID; NOT_FOUND
+        QUALIFICATION_UNKNOWN; FAILED_PRECONDITION MEANING_UNKNOWN, QUALIFICATION_CHANGED; RESOURCE_EXHAUSTED
+        EDITS_FULL; UNAVAILABLE STORE_UNAVAILABLE.
         """
 
 def add_QualificationsServiceServicer_to_server(servicer: QualificationsServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
