@@ -73,7 +73,7 @@ class Deliverer:
             ended=self._ended,
             abandoned=self._leave,
         )
-        self._router = Router(resolver, routed=self._routed, failed=self._refused)
+        self._router = Router(resolver, routed=self._routed, failed=self._refused, dropped=self._leave)
         self._sign: Stage[Attempt, SignItem, SignResult] = Stage(
             item=_sign_item,
             weigh=lambda attempt: attempt.header_octets,

@@ -6,13 +6,19 @@ import asyncio
 from collections.abc import Callable
 
 from emta.bounce.v1.smtp_reply_pb2 import SmtpReply
+from services.chassis.logs import Log
 from services.relay.attempt import Attempt
 from services.relay.mx import MxResolver, Route
 from services.relay.replies import AttemptFailed
 
+_log = Log("relay")
+
 
 class Router:
-    """Finds the way of each attempt, and hands it on: `routed`, or `failed` where there is none."""
+    """Finds the way of each attempt, and hands it on: `routed`, or `failed` where there is none.
+
+    `dropped`: a defect of ours; its lease runs out.
+    """
 
     def __init__(
         self,
@@ -20,10 +26,12 @@ class Router:
         *,
         routed: Callable[[Attempt, Route], None],
         failed: Callable[[Attempt, SmtpReply], None],
+        dropped: Callable[[Attempt], None],
     ) -> None:
         self._resolver = resolver
         self._routed = routed
         self._failed = failed
+        self._dropped = dropped
         self._waiting: dict[str, list[Attempt]] = {}  # by domain that is looked up
         self._lookups: set[asyncio.Task[None]] = set()
 
@@ -51,6 +59,10 @@ class Router:
         except AttemptFailed as failed:
             for attempt in self._waiting.pop(domain):
                 self._failed(attempt, failed.reply)
+        except Exception as error:
+            _log.error("look_up_failed", domain=domain, error=repr(error))
+            for attempt in self._waiting.pop(domain):
+                self._dropped(attempt)
         else:
             for attempt in self._waiting.pop(domain):
                 self._routed(attempt, route)

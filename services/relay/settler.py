@@ -46,17 +46,19 @@ class Settler:
             self._writing = asyncio.get_running_loop().create_task(self._write())
 
     async def _write(self) -> None:
-        while self._endings:
-            batch, self._endings = self._endings[:_MOST], self._endings[_MOST:]
-            results = await self._settle(batch)
-            for ending, was_ours in zip(batch, results, strict=True):
-                if was_ours is None:
-                    self._endings.append(ending._replace(repeated=True))
-                else:
-                    self._written(ending, was_ours)
-            if all(was_ours is None for was_ours in results):
-                await asyncio.sleep(_STORE_AWAY_SECONDS)
-        self._writing = None
+        try:
+            while self._endings:
+                batch, self._endings = self._endings[:_MOST], self._endings[_MOST:]
+                results = await self._settle(batch)
+                for ending, was_ours in zip(batch, results, strict=True):
+                    if was_ours is None:
+                        self._endings.append(ending._replace(repeated=True))
+                    else:
+                        self._written(ending, was_ours)
+                if all(was_ours is None for was_ours in results):
+                    await asyncio.sleep(_STORE_AWAY_SECONDS)
+        finally:
+            self._writing = None
 
     async def _settle(self, batch: Sequence[_Ending]) -> Sequence[bool | None]:
         """Give per ending whether the lease was still ours; None: it has to be written down again."""
