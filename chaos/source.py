@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 DELIVERY = "chaos"
 RATE = 200.0  # messages a second: faults-and-attacks.md, section 2
+# After a fault what waited comes all at once: it may be told when to come again.
+TRY_AGAIN = frozenset({"UNAVAILABLE", "RESOURCE_EXHAUSTED"})
 _TICK_SECONDS = 0.05
 _CALL_SECONDS = 5.0
 _PAUSE_SECONDS = 0.2

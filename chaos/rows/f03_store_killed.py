@@ -4,6 +4,7 @@ import asyncio
 import time
 
 from chaos.sites import Delivery
+from chaos.source import TRY_AGAIN
 from chaos.trial import Row, Trial
 
 _KILLS = 10
@@ -31,7 +32,7 @@ async def _run(trial: Trial) -> None:
         begun = world.begun(killed + trial.lease_seconds + _WIND_DOWN_SECONDS, back)
         trial.expect(not begun, f"{begun} transactions began without a lease, with the store away")
         codes = {error.partition(" ")[0] for error in world.source.errors}
-        trial.expect(codes <= {"UNAVAILABLE"}, f"accept answered {dict(world.source.errors)}")
+        trial.expect("UNAVAILABLE" in codes <= TRY_AGAIN, f"accept answered {dict(world.source.errors)}")
         await trial.judge(world, excused=unrecorded, recovery_seconds=_RECOVERY_SECONDS)
 
 

@@ -2,13 +2,13 @@
 
 import asyncio
 
+from chaos.source import TRY_AGAIN
 from chaos.trial import Row, Trial
 from chaos.world import Plan
 
 # EMTA_*_DRAIN_SECONDS of the suite, and what starting to stop takes.
 _GRACE_SECONDS = 12.0
 _RECOVERY_SECONDS = 5.0
-_TRY_AGAIN = {"UNAVAILABLE", "RESOURCE_EXHAUSTED"}
 
 
 async def _run(trial: Trial) -> None:
@@ -24,8 +24,7 @@ async def _run(trial: Trial) -> None:
                 await service.start()
             world.healed()
         codes = {error.partition(" ")[0] for error in world.source.errors}
-        # What waited for the new process comes all at once: it may be told when to come again.
-        trial.expect(codes <= _TRY_AGAIN, f"accept answered {dict(world.source.errors)}")
+        trial.expect(codes <= TRY_AGAIN, f"accept answered {dict(world.source.errors)}")
         trial.expect(not world.source.without_delay, "accept did not say when to try again")
         await trial.judge(world, most_duplicates=0, recovery_seconds=_RECOVERY_SECONDS)
 
