@@ -115,6 +115,7 @@ async def test_ctrl_c_detaches_and_says_how_to_come_back(world: World, files: Pa
         (("log", "nothing"), "there is no delivery nothing (DELIVERY_UNKNOWN)"),
         (("log", "x", "--status", "lost"), "--status lost: one of taken, sent, failed, cancelled"),
         (("qualify", "hello"), "REPLY: starts with a code"),
+        (("qualify", "250 OK"), "REPLY: 250 is no refusal"),
         ((*SEND, "--validity", "-1d"), "--validity -1d: a positive number"),
         ((*SEND[:-1], "message.eml"), "--recipients: message.eml no column named email"),
     ],
