@@ -114,6 +114,8 @@ async def test_ctrl_c_detaches_and_says_how_to_come_back(world: World, files: Pa
         (("watch", "nothing"), "there is no delivery nothing (DELIVERY_UNKNOWN)"),
         (("log", "nothing"), "there is no delivery nothing (DELIVERY_UNKNOWN)"),
         (("log", "x", "--status", "lost"), "--status lost: one of taken, sent, failed, cancelled"),
+        (("find", "Ada <ada@alpha.example>"), "ADDRESS|MESSAGE-ID: Ada <ada@alpha.example> is neither"),
+        (("find", "<ada@alpha.example"), "is neither an address nor a Message-ID"),
         (("qualify", "hello"), "REPLY: starts with a code"),
         (("qualify", "250 OK"), "REPLY: 250 is no refusal"),
         ((*SEND, "--validity", "-1d"), "--validity -1d: a positive number"),

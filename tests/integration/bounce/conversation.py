@@ -70,9 +70,7 @@ class Relay:
             QualifyRepliesItem(reply=reply, site=self._site, recipient_key=key(address))
             for address in addresses
         ]
-        request = QualifyRepliesRequest(
-            items=items, acceptances=[self.told(accepted)], uncounted=uncounted
-        )
+        request = QualifyRepliesRequest(items=items, acceptances=[self.told(accepted)], uncounted=uncounted)
         answer = await self._bounce.QualifyReplies(request)
         return [result.qualification for result in answer.results]
 
