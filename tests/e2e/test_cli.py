@@ -139,7 +139,28 @@ async def test_services_that_do_not_run_are_one_line_too(world: World, files: Pa
     code, _, err = await emta(world, files, "kpis", "spring")
 
     assert code == 1
-    assert err.startswith("emta: Feedback at 127.0.0.1:1 does not answer")
+    assert err == "emta: Feedback at 127.0.0.1:1 does not answer: connection refused (UNAVAILABLE)\n"
+
+
+@pytest.mark.parametrize(
+    "address", ["localhost", "localhost:", "localhost:0", "localhost:99999", "", "a b:1"]
+)
+async def test_an_address_that_is_none_is_bad_input(world: World, files: Path, address: str) -> None:
+    world.addresses["feedback"] = address
+
+    code, _, err = await emta(world, files, "kpis", "spring")
+
+    assert (code, err) == (2, f"emta: EMTA_CLIENT_FEEDBACK: {address!r} is not host:port\n")
+
+
+async def test_an_address_of_another_service_is_named_with_its_setting(world: World, files: Path) -> None:
+    world.addresses["bounce"] = world.addresses["feedback"]
+
+    code, _, err = await emta(world, files, "qualify", "550 5.1.1 User unknown")
+
+    assert code == 2
+    assert f"what answers at {world.addresses['bounce']} is not Bounce" in err
+    assert "EMTA_CLIENT_BOUNCE" in err
     assert err.count("\n") == 1
 
 

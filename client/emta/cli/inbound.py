@@ -93,7 +93,8 @@ def inbound(
 async def _inbound(source: str, recipient: str, other: Path | None, remove: bool, json: bool) -> int:
     exit_code = 0
     troubles: list[str] = []
-    async with client() as connection:
+    # A wrong setting must cost no mail.
+    async with client(EX_TEMPFAIL) as connection:
         for batch in _batches(_mails(source, troubles), recipient):
             for name, result in zip(batch, await _hand_over(connection, batch), strict=True):
                 problem = Problem.from_status(result.error) if result.HasField("error") else None
