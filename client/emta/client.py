@@ -249,8 +249,9 @@ class Client:
                 yield entry
 
     async def qualify(self, replies: Iterable[SmtpReply]) -> list[QualifyRepliesResult]:
-        """Say what receivers' replies mean, one result per reply (at most 1,000)."""
-        request = QualifyRepliesRequest(items=[QualifyRepliesItem(reply=r) for r in replies])
+        """Say what receivers' replies mean, one result per reply (at most 1,000). It counts nowhere."""
+        items = [QualifyRepliesItem(reply=reply) for reply in replies]
+        request = QualifyRepliesRequest(items=items, uncounted=True)
         stub = BounceServiceStub(self._to_bounce.channel)
         answer = await self._to_bounce.ask(stub.QualifyReplies, request)
         return list(answer.results)

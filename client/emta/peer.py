@@ -60,13 +60,24 @@ class Peer:
             asked.page_token = page.next_page_token
 
     def problem(self, error: grpc.aio.AioRpcError) -> Problem:
-        """Say what went wrong; where nobody answers, who was asked."""
+        """Say what went wrong; what gRPC says of it, in our own words and with who was asked."""
         problem = Problem.from_rpc_error(error)
-        if problem.code is not grpc.StatusCode.UNAVAILABLE or problem.metadata:
+        if problem.reason != problem.code.name:
+            return problem  # the service itself says it
+        if problem.code is grpc.StatusCode.UNAVAILABLE:
+            text = f"{self._name} at {self.target} does not answer: {_cause(problem.message)}"
+        elif problem.code is grpc.StatusCode.UNIMPLEMENTED:
+            text = (
+                f"what answers at {self.target} is not {self._name}, or an older one; "
+                f"EMTA_CLIENT_{self._name.upper()} says where it is"
+            )
+        else:
             return problem
-        return Problem(
-            problem.code,
-            problem.reason,
-            f"{self._name} at {self.target} does not answer: {problem.message}",
-            retry_after=problem.retry_after,
-        )
+        return Problem(problem.code, problem.reason, text)
+
+
+def _cause(text: str) -> str:
+    """Give the cause out of gRPC's words, which tell the whole way to it, parted by colons."""
+    if text.startswith("errors resolving "):
+        return "its name cannot be resolved"
+    return text.rpartition(": ")[2].lower()

@@ -9,10 +9,15 @@ from services.chassis import process
 
 _COMMANDS = {
     "check": check.main,
+    "try": trial.main,
     "qualify": offline.main,
     "inbound": offline_inbound.main,
-    "try": trial.main,
 }
+_HELP = """\
+  check [--overlaps] [OVERRIDES]   whether the rules' samples behave and every rule can win
+  try OVERRIDES < replies.jsonl    what overrides would change for past replies
+  qualify < replies.jsonl          what replies mean, offline
+  inbound DIR                      what the mails of a folder mean, offline"""
 
 if __name__ == "__main__":
     if sys.argv[1:] and (command := _COMMANDS.get(sys.argv[1])):
@@ -23,4 +28,4 @@ if __name__ == "__main__":
         except BrokenPipeError as error:
             code = offline.failed(sys.argv[1], error)
         raise SystemExit(code)
-    process.main("bounce", BounceSettings, running)
+    process.main("bounce", BounceSettings, running, commands=_HELP)

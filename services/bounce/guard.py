@@ -79,12 +79,15 @@ class Guard:
     async def held(
         self, request: QualifyRepliesRequest, meanings: Sequence[Qualification | None]
     ) -> dict[int, Qualification]:
-        """Count a batch; gives what held items mean, by their place. Meaning None: the item is an error."""
+        """Count a batch; gives what held items mean, by their place. Meaning None: the item is an error.
+
+        A batch that is `uncounted` is held by the incidents that are known.
+        """
         if not self._on:
             return {}
         answers, refused = _answers(request, meanings)
         holds: Mapping[str, str] = self._holds
-        if answers and time.monotonic() >= self._away_until:
+        if answers and not request.uncounted and time.monotonic() >= self._away_until:
             try:
                 async with asyncio.timeout(self._patience_seconds):
                     holds = await self._counted(answers)

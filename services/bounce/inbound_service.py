@@ -170,11 +170,15 @@ class InboundService(inbound_service_pb2_grpc.InboundServiceServicer):
                     "FEEDBACK_UNAVAILABLE", f"Feedback has not recorded it: {reason}"
                 )
             else:
-                case.recipients[number].effect = _effect(result)
+                recipient = case.recipients[number]
+                recipient.effect = _effect(result)
+                if result.recorded.duplicate and recipient.found_by == FoundBy.FOUND_BY_RECIPIENT:
+                    # The last one to him may be another by now than the one that the mail was recorded for.
+                    recipient.tenant = recipient.delivery_id = recipient.message_id = ""
                 answer = case.answers[number]
                 # What a mail says of a message of ours counts; anybody can send other mails.
                 if answer is not None and not result.recorded.duplicate:
-                    self._counting.count(answer, case.recipients[number].reply)
+                    self._counting.count(answer, recipient.reply)
 
 
 def _check(request: QualifyInboundRequest) -> None:

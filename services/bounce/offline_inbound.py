@@ -56,7 +56,7 @@ def _recipient(mail: InboundMail, recipient: Recipient, qualifier: Qualifier) ->
 
 def main(arguments: list[str]) -> int:
     """Read every mail of a directory; gives the exit code."""
-    if len(arguments) != 1:
+    if len(arguments) != 1 or arguments[0].startswith("-"):
         print("usage: python -m services.bounce inbound DIR", file=sys.stderr)
         return 2
     try:

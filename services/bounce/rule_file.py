@@ -266,7 +266,8 @@ def _check_keys(
         if key in never_empty and not value:
             raise RuleError(f"{at(key)}: {key} is empty")
     if missing := [key for key in required if key not in entry]:
-        raise RuleError(f"{where.format(line)}: {', '.join(missing)} is missing")
+        are = "is" if len(missing) == 1 else "are"
+        raise RuleError(f"{where.format(line)}: {', '.join(missing)} {are} missing")
 
 
 def _blocks(text: str) -> list[tuple[int, list[str]]]:

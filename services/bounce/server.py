@@ -48,7 +48,11 @@ class BounceService(bounce_service_pb2_grpc.BounceServiceServicer):
         check_acceptances(request.acceptances)
         # One set of rules for the whole batch, which the version names.
         qualifier = self._rules.qualifier
-        results = [_result(qualifier, self._counting, item) for item in request.items]
+        results = [_result(qualifier, item) for item in request.items]
+        if not request.uncounted:
+            for item, result in zip(request.items, results, strict=True):
+                if isinstance(result, Answer):
+                    self._counting.count(result, item.reply)
         held = await self._guard.held(
             request, [result.meaning if isinstance(result, Answer) else None for result in results]
         )
@@ -61,7 +65,7 @@ class BounceService(bounce_service_pb2_grpc.BounceServiceServicer):
         return response
 
 
-def _result(qualifier: Qualifier, counting: Counting, item: QualifyRepliesItem) -> Answer | bytes:
+def _result(qualifier: Qualifier, item: QualifyRepliesItem) -> Answer | bytes:
     """Give the answer or, encoded as a response with this result only, the error."""
     if not item.HasField("reply"):
         return _error(invalid("reply", "REPLY_MISSING", "reply is missing"))
@@ -79,12 +83,9 @@ def _result(qualifier: Qualifier, counting: Counting, item: QualifyRepliesItem) 
     if item.site and not is_site(item.site):
         return _error(invalid("site", "SITE_INVALID", "site is 1 to 255 printable ASCII characters"))
     if not traceparent:
-        answer = qualifier.answer(reply)
-        counting.count(answer, reply)
-        return answer
+        return qualifier.answer(reply)
     span = begin_span("bounce", "bounce.qualify", traceparent, kind=SpanKind.SERVER)
     answer = qualifier.answer(reply)
-    counting.count(answer, reply)
     span.set(
         emta__type=FailureType.Name(answer.meaning.type),
         emta__bounce_code=BounceCode.Name(answer.meaning.bounce_code),

@@ -42,15 +42,18 @@ def main(
     settings_class: type[S],
     app: App[S],
     supervise: Callable[[S], AbstractAsyncContextManager[Running] | None] = lambda settings: None,
+    commands: str = "",
 ) -> NoReturn:
     """Run the service `name` until SIGTERM or SIGINT; a second one ends it at once.
 
-    Where `supervise` gives something for the settings, that runs in place of `app`.
+    Where `supervise` gives something for the settings, that runs in place of `app`. `commands`: what help
+    says of those that the service has beside serving, a line each.
     """
+    listed = f"commands:\n{commands}\n\n" if commands else ""
     parser = argparse.ArgumentParser(
         prog=f"python -m services.{name}",
         description=f"Run the {name.capitalize()} service.",
-        epilog="settings (environment):\n" + describe(settings_class),
+        epilog=f"{listed}settings (environment):\n" + describe(settings_class),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--check", action="store_true", help="read the settings, say ok, and stop")

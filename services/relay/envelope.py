@@ -10,9 +10,8 @@ import re
 from functools import lru_cache
 from typing import NamedTuple
 
-import idna
-
 from emta.problems import Problem, invalid
+from services.chassis.domain_names import a_labels
 
 # RFC 5321 section 4.5.3.1: local part 64, path 256 with its brackets; domain 255 (RFC 1035: 253 in text).
 _MAX_LOCAL, _MAX_ADDRESS, _MAX_DOMAIN = 64, 254, 253
@@ -71,12 +70,10 @@ def parse_mailbox(text: str, field: str) -> Mailbox:
 @lru_cache(maxsize=10_000)  # as many as a large mailing has; most messages go to a few of them
 def parse_domain(text: str, field: str) -> str:
     """Give a domain name in lower case as A-labels (RFC 5890). Raises Problem DOMAIN_INVALID."""
-    domain = text.lower()
-    if not text.isascii():
-        try:
-            domain = idna.encode(text, uts46=True).decode("ascii")
-        except idna.IDNAError:
-            raise _bad_domain(field, "is no valid internationalised name") from None
+    try:
+        domain = a_labels(text)
+    except ValueError:
+        raise _bad_domain(field, "is no valid internationalised name") from None
     labels = domain.split(".")
     if len(domain) > _MAX_DOMAIN or not all(map(_LABEL.fullmatch, labels)):
         raise _bad_domain(field, "is no domain name")

@@ -13,11 +13,11 @@ from collections.abc import Iterable
 from email.utils import getaddresses
 from functools import lru_cache
 
-import idna
 from cryptography.hazmat.primitives.asymmetric import padding, utils
 from cryptography.hazmat.primitives.hashes import SHA256
 
 from emta.signing import body_sha256, split
+from services.chassis.domain_names import a_labels
 from services.signer.keys import Key
 
 _PREHASHED = utils.Prehashed(SHA256())
@@ -191,12 +191,12 @@ def _domain_of(from_values: tuple[bytes, ...]) -> str:
     for _, address in getaddresses(texts):
         domain = address.rpartition("@")[2].strip().lower()
         if "@" in address and domain:
-            return domain if domain.isascii() else _a_labels(domain)
+            return _a_labels(domain)
     raise MessageError("From holds no address with a domain")
 
 
 def _a_labels(domain: str) -> str:
     try:
-        return idna.encode(domain, uts46=True).decode()
-    except idna.IDNAError:
+        return a_labels(domain)
+    except ValueError:
         raise MessageError(f"From holds a domain that is none: {domain!a}") from None

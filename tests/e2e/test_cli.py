@@ -114,7 +114,10 @@ async def test_ctrl_c_detaches_and_says_how_to_come_back(world: World, files: Pa
         (("watch", "nothing"), "there is no delivery nothing (DELIVERY_UNKNOWN)"),
         (("log", "nothing"), "there is no delivery nothing (DELIVERY_UNKNOWN)"),
         (("log", "x", "--status", "lost"), "--status lost: one of taken, sent, failed, cancelled"),
+        (("find", "Ada <ada@alpha.example>"), "ADDRESS|MESSAGE-ID: Ada <ada@alpha.example> is neither"),
+        (("find", "<ada@alpha.example"), "is neither an address nor a Message-ID"),
         (("qualify", "hello"), "REPLY: starts with a code"),
+        (("qualify", "250 OK"), "REPLY: 250 is no refusal"),
         ((*SEND, "--validity", "-1d"), "--validity -1d: a positive number"),
         ((*SEND[:-1], "message.eml"), "--recipients: message.eml no column named email"),
     ],
@@ -136,7 +139,28 @@ async def test_services_that_do_not_run_are_one_line_too(world: World, files: Pa
     code, _, err = await emta(world, files, "kpis", "spring")
 
     assert code == 1
-    assert err.startswith("emta: Feedback at 127.0.0.1:1 does not answer")
+    assert err == "emta: Feedback at 127.0.0.1:1 does not answer: connection refused (UNAVAILABLE)\n"
+
+
+@pytest.mark.parametrize(
+    "address", ["localhost", "localhost:", "localhost:0", "localhost:99999", "", "a b:1"]
+)
+async def test_an_address_that_is_none_is_bad_input(world: World, files: Path, address: str) -> None:
+    world.addresses["feedback"] = address
+
+    code, _, err = await emta(world, files, "kpis", "spring")
+
+    assert (code, err) == (2, f"emta: EMTA_CLIENT_FEEDBACK: {address!r} is not host:port\n")
+
+
+async def test_an_address_of_another_service_is_named_with_its_setting(world: World, files: Path) -> None:
+    world.addresses["bounce"] = world.addresses["feedback"]
+
+    code, _, err = await emta(world, files, "qualify", "550 5.1.1 User unknown")
+
+    assert code == 2
+    assert f"what answers at {world.addresses['bounce']} is not Bounce" in err
+    assert "EMTA_CLIENT_BOUNCE" in err
     assert err.count("\n") == 1
 
 

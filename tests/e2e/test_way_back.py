@@ -283,6 +283,16 @@ async def test_while_bounce_is_away_the_mail_server_is_told_to_try_again(
     assert (tmp_path / "mail").exists()
 
 
+async def test_a_wrong_address_of_bounce_costs_no_mail(world: World, tmp_path: Path) -> None:
+    (tmp_path / "mail").write_bytes(returned.personal())
+    world.addresses["bounce"] = "localhost"
+
+    code, _, err = await emta(world, tmp_path, "inbound", "mail", "--remove")
+
+    assert (code, err) == (75, "emta: EMTA_CLIENT_BOUNCE: 'localhost' is not host:port\n")
+    assert (tmp_path / "mail").exists()
+
+
 async def test_messages_are_found_by_recipient_and_message_id(world: World, tmp_path: Path) -> None:
     own = CONTENT.replace(b"Subject:", b"Message-ID: <m1.d1@shop.example>\r\nSubject:")
     await sent(world, message(RECIPIENT, content=own))

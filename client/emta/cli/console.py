@@ -13,7 +13,7 @@ from typing import Any, NoReturn
 import grpc
 from google.protobuf.json_format import MessageToDict
 from google.protobuf.message import Message
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 from rich.console import Console
 
@@ -23,6 +23,8 @@ from emta.problems import Problem
 # Bad input: the caller must change something. 1 is for what went wrong on the way.
 EXIT_BAD_INPUT = 2
 EXIT_FAILED = 1
+
+_LAST_PORT = 65_535
 
 _BAD_INPUT = frozenset(
     {
@@ -45,13 +47,23 @@ class ClientSettings(BaseSettings):
     feedback: str = Field("localhost:50054", description="Feedback, host:port.")
     bounce: str = Field("localhost:50053", description="Bounce, host:port.")
 
+    @field_validator("relay", "feedback", "bounce")
+    @classmethod
+    def _has_host_and_port(cls, address: str) -> str:
+        host, _, port = address.rpartition(":")
+        known = port.isascii() and port.isdigit() and 1 <= int(port) <= _LAST_PORT
+        if not known or not host or any(map(str.isspace, address)):
+            raise ValueError(f"{address!r} is not host:port")
+        return address
 
-def client() -> Client:
-    """Open the client that the environment asks for."""
+
+def client(exit_code: int = EXIT_BAD_INPUT) -> Client:
+    """Open the client that the environment asks for; where it asks for none, stop with `exit_code`."""
     try:
         settings = ClientSettings()
     except ValidationError as error:
-        bad_input(str(error).splitlines()[0])
+        (wrong, *_) = error.errors()
+        bad_input(f"EMTA_CLIENT_{str(wrong['loc'][0]).upper()}: {wrong['ctx']['error']}", exit_code)
     return Client(settings.relay, settings.feedback, settings.bounce)
 
 
@@ -68,10 +80,10 @@ def run(command: Coroutine[Any, Any, int | None]) -> None:
     raise SystemExit(asyncio.run(command) or 0)
 
 
-def bad_input(message: str) -> NoReturn:
+def bad_input(message: str, exit_code: int = EXIT_BAD_INPUT) -> NoReturn:
     """Say in one line what is wrong with the input, and stop."""
     print(f"emta: {message}", file=sys.stderr)
-    raise SystemExit(EXIT_BAD_INPUT)
+    raise SystemExit(exit_code)
 
 
 def stop(problem: Problem) -> NoReturn:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated
 
 import typer
@@ -9,6 +10,10 @@ import typer
 from emta.cli import tables
 from emta.cli.console import bad_input, client, out, print_json, run
 from emta.feedback.v1.feedback_service_pb2 import MessageQuery
+
+# What nobody could mean otherwise; RFC 5321 section 4.1.2 says more of what may stand in an address.
+_ADDRESS = re.compile(r'(?:[^\s<>"(),:;@]+|"[^<>"]+")@[^\s<>"(),:;@]+')
+_MESSAGE_ID = re.compile(r"<[^<>]+>")
 
 
 def find(
@@ -28,7 +33,7 @@ def find(
     emta find you@example.com
     emta find "<4711.0815@shop.example>"
     """
-    if "@" not in what:
+    if not (_ADDRESS.fullmatch(what) or _MESSAGE_ID.fullmatch(what)):
         bad_input(f"ADDRESS|MESSAGE-ID: {what} is neither an address nor a Message-ID")
     is_id = what.startswith("<")
     run(_find(MessageQuery(header_message_id=what) if is_id else MessageQuery(recipient=what), json))

@@ -93,7 +93,8 @@ def inbound(
 async def _inbound(source: str, recipient: str, other: Path | None, remove: bool, json: bool) -> int:
     exit_code = 0
     troubles: list[str] = []
-    async with client() as connection:
+    # A wrong setting must cost no mail.
+    async with client(EX_TEMPFAIL) as connection:
         for batch in _batches(_mails(source, troubles), recipient):
             for name, result in zip(batch, await _hand_over(connection, batch), strict=True):
                 problem = Problem.from_status(result.error) if result.HasField("error") else None
@@ -226,5 +227,7 @@ def _said(recipient: InboundRecipient) -> str:
     if not recipient.found_by:
         return ", ".join((*parts, "no message of ours"))
     found_by, effect = _FOUND_BY[recipient.found_by], _EFFECTS[recipient.effect]
+    if not recipient.message_id:
+        return ", ".join((*parts, f"{effect} (by {found_by})"))
     message = f"message {recipient.message_id} of {recipient.delivery_id} (by {found_by})"
     return ", ".join((*parts, f"{message}: {effect}"))

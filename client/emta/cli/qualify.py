@@ -20,6 +20,7 @@ _PHASES = {
     for name, value in SmtpPhase.items()
     if value != SmtpPhase.SMTP_PHASE_UNSPECIFIED
 }
+_FIRST_REFUSAL = 400  # RFC 5321 section 4.2.1
 
 
 def qualify(
@@ -30,7 +31,7 @@ def qualify(
     mx: Annotated[str, typer.Option(help="Host name of the server that sent it.")] = "",
     json: Annotated[bool, typer.Option("--json", help="JSON, for machines.")] = False,
 ) -> None:
-    """Say what a receiver's reply means, in Campaign's terms.
+    """Say what a receiver's reply means, in Campaign's terms. The question counts nowhere.
 
     \b
     emta qualify "550 5.1.1 User unknown"
@@ -41,6 +42,8 @@ def qualify(
     text, code, enhanced = without_codes(reply.strip())
     if not code:
         bad_input('REPLY: starts with a code, as in "550 5.1.1 User unknown"')
+    if code < _FIRST_REFUSAL:
+        bad_input(f"REPLY: {code} is no refusal: those begin with 4 or 5")
     said = SmtpReply(phase=_PHASES.get(phase), code=code, enhanced_code=enhanced, text=text, mx_host=mx)
     run(_qualify(said, json))
 

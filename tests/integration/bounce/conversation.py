@@ -58,14 +58,19 @@ class Relay:
         )
 
     async def refused(
-        self, addresses: Iterable[str], reply: SmtpReply = USER_UNKNOWN, accepted: Iterable[str] = ()
+        self,
+        addresses: Iterable[str],
+        reply: SmtpReply = USER_UNKNOWN,
+        accepted: Iterable[str] = (),
+        *,
+        uncounted: bool = False,
     ) -> list[Qualification]:
         """Ask what refusals mean, after what was accepted before them."""
         items = [
             QualifyRepliesItem(reply=reply, site=self._site, recipient_key=key(address))
             for address in addresses
         ]
-        request = QualifyRepliesRequest(items=items, acceptances=[self.told(accepted)])
+        request = QualifyRepliesRequest(items=items, acceptances=[self.told(accepted)], uncounted=uncounted)
         answer = await self._bounce.QualifyReplies(request)
         return [result.qualification for result in answer.results]
 

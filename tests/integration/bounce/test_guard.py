@@ -64,6 +64,19 @@ async def until_end(relay: Relay, end: IncidentEnd) -> None:
     await eventually(ended, IncidentEnd.Name(end))
 
 
+async def test_questions_open_no_incident_and_are_held_by_an_open_one(relay: Relay) -> None:
+    await relay.accepted(people(100))
+    asked = await relay.refused(people(30), uncounted=True)
+    assert {meaning.type for meaning in asked} == {HARD}
+    assert not await relay.incidents()
+
+    await outage(relay)
+    (before,) = await relay.incidents()
+    asked = await relay.refused(people(30), uncounted=True)
+    assert {meaning.incident_id for meaning in asked} == {before.incident_id}
+    assert [incident.held for incident in await relay.incidents()] == [before.held]
+
+
 async def test_known_addresses_that_turn_hard_open_an_incident_which_holds_the_rest(relay: Relay) -> None:
     await relay.accepted(people(100))
 

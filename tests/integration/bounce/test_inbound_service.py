@@ -181,6 +181,23 @@ async def test_the_same_mail_again_changes_nothing_whatever_was_put_on_top(world
     assert before == after
 
 
+async def test_the_same_mail_again_names_no_other_message_to_its_recipient(world: World) -> None:
+    await world.sent("m1", recipient="you@b.example")
+    world.clock.advance(10)
+    await world.sent("m2", recipient="you@b.example")
+    world.clock.advance(10)
+    mail = returned.dsn("you@b.example")
+    (first,) = (await world.report(mail)).recipients
+    assert (first.found_by, first.message_id, first.effect) == (BY_RECIPIENT, "m2", FAILED)
+
+    (again,) = (await world.report(mail)).recipients
+
+    # m1 is the last one sent now, and nothing was recorded about it.
+    assert (again.found_by, again.effect) == (BY_RECIPIENT, DUPLICATE)
+    assert (again.tenant, again.delivery_id, again.message_id) == ("", "", "")
+    assert (await world.entry("m1")).status == LogStatus.LOG_STATUS_SENT
+
+
 @pytest.mark.parametrize(("days", "effect"), [(7, FAILED), (8, RECORDED)])
 async def test_a_bounce_counts_for_seven_days(world: World, days: int, effect: InboundEffect) -> None:
     await world.sent()

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from redis.asyncio import Redis
 
+from emta.bounce.v1.bounce_service_pb2 import QualifyRepliesItem, QualifyRepliesRequest
 from emta.bounce.v1.qualification_pb2 import BounceCode
 from emta.bounce.v1.qualifications_service_pb2 import QualificationStatus
 from emta.bounce.v1.smtp_reply_pb2 import SmtpReply
@@ -66,6 +67,18 @@ async def test_rule_16_an_unknown_text_is_to_qualify_and_its_count_stops_at_100_
 
     (row,) = await bounce.qualifications.set([row.normalized_md5], actor="anna", reset_occurrences=True)
     assert (row.occurrences, row.final_occurrences, row.cost, row.status) == (0, 0, 0, TO_QUALIFY)
+
+
+async def test_a_question_counts_on_no_row(bounce: Replica) -> None:
+    asked, told = "[rcpt] 550 flurble", "[rcpt] 550 something else"
+    question = QualifyRepliesRequest(items=[QualifyRepliesItem(reply=reply(asked))], uncounted=True)
+    (result,) = (await bounce.bounce.QualifyReplies(question)).results
+    assert result.qualification.normalized_text == "550 flurble"
+
+    await bounce.qualify(told)
+    await bounce.counted(md5("550 something else"))
+
+    assert [row.normalized_text async for row in bounce.qualifications.rows()] == ["550 something else"]
 
 
 async def test_rule_17_texts_that_differ_in_variable_parts_share_a_row(bounce: Replica) -> None:

@@ -97,6 +97,14 @@ async def test_help_teaches_the_settings(service: str) -> None:
     assert f"EMTA_{service.upper()}_LISTEN [127.0.0.1:5005" in output
 
 
+async def test_help_of_bounce_names_its_commands() -> None:
+    code, output, _ = await finished("services.bounce", "--help")
+
+    assert code == 0
+    commands = output.partition("commands:\n")[2].partition("\n\n")[0]
+    assert [line.split()[0] for line in commands.splitlines()] == ["check", "try", "qualify", "inbound"]
+
+
 async def test_an_address_in_use_ends_it_with_one_line_and_exit_code_1() -> None:
     async with started(ECHO, **LISTEN) as process:
         address = (await process.event("serving"))["address"]

@@ -66,6 +66,15 @@ async def test_messages_to_a_recipient_are_found_over_deliveries_the_latest_firs
     assert await found(client, recipient="you@B.example") == ["d3/m4", "d2/m2", "d1/m1"]
 
 
+async def test_a_recipient_is_found_by_his_domain_in_any_alphabet(client: Client) -> None:
+    await record(client, taken("m1", recipient="ok@xn--mller-kva.example"))
+
+    for written in ("ok@müller.example", "OK@MÜLLER.example", "ok@XN--MLLER-KVA.example"):
+        assert await found(client, recipient=written) == ["d1/m1"]
+    for no_domain in ("ok@mü ller.example", "ok@ü..example", "müller", "ok@"):
+        assert await found(client, recipient=no_domain) == []
+
+
 async def test_what_was_accepted_later_is_not_found(client: Client, clock: ManualClock) -> None:
     await record(client, taken("m1"), taken("m2", recipient="m1@b.example", after_s=60))
     clock.advance(DAY)

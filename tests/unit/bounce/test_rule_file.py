@@ -75,6 +75,7 @@ def test_headers_within_a_pattern_are_no_rules() -> None:
         ({"wait": "300"}, "wait '300' has no unit"),
         ({"wait": 300}, "wait must be a string"),
         ({"cause": None}, "cause is missing"),
+        ({"cause": None, "scope": None}, "cause, scope are missing"),
         ({"id": "Not Good"}, "id is not of the form"),
     ],
 )

@@ -28,7 +28,7 @@ from emta.bounce.v1 import smtp_reply_pb2 as emta_dot_bounce_dot_v1_dot_smtp__re
 from google.rpc import status_pb2 as google_dot_rpc_dot_status__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n#emta/bounce/v1/bounce_service.proto\x12\x0e\x65mta.bounce.v1\x1a\'emta/bounce/v1/acceptance_service.proto\x1a\"emta/bounce/v1/qualification.proto\x1a\x1f\x65mta/bounce/v1/smtp_reply.proto\x1a\x17google/rpc/status.proto\"\x80\x01\n\x15QualifyRepliesRequest\x12\x31\n\x05items\x18\x01 \x03(\x0b\x32\".emta.bounce.v1.QualifyRepliesItem\x12\x34\n\x0b\x61\x63\x63\x65ptances\x18\x02 \x03(\x0b\x32\x1f.emta.bounce.v1.SiteAcceptances\"x\n\x12QualifyRepliesItem\x12(\n\x05reply\x18\x01 \x01(\x0b\x32\x19.emta.bounce.v1.SmtpReply\x12\x13\n\x0btraceparent\x18\x02 \x01(\t\x12\x0c\n\x04site\x18\x03 \x01(\t\x12\x15\n\rrecipient_key\x18\x04 \x01(\x06\"f\n\x16QualifyRepliesResponse\x12\x35\n\x07results\x18\x01 \x03(\x0b\x32$.emta.bounce.v1.QualifyRepliesResult\x12\x15\n\rrules_version\x18\x02 \x01(\t\"}\n\x14QualifyRepliesResult\x12\x36\n\rqualification\x18\x01 \x01(\x0b\x32\x1d.emta.bounce.v1.QualificationH\x00\x12#\n\x05\x65rror\x18\x02 \x01(\x0b\x32\x12.google.rpc.StatusH\x00\x42\x08\n\x06result2p\n\rBounceService\x12_\n\x0eQualifyReplies\x12%.emta.bounce.v1.QualifyRepliesRequest\x1a&.emta.bounce.v1.QualifyRepliesResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n#emta/bounce/v1/bounce_service.proto\x12\x0e\x65mta.bounce.v1\x1a\'emta/bounce/v1/acceptance_service.proto\x1a\"emta/bounce/v1/qualification.proto\x1a\x1f\x65mta/bounce/v1/smtp_reply.proto\x1a\x17google/rpc/status.proto\"\x93\x01\n\x15QualifyRepliesRequest\x12\x31\n\x05items\x18\x01 \x03(\x0b\x32\".emta.bounce.v1.QualifyRepliesItem\x12\x34\n\x0b\x61\x63\x63\x65ptances\x18\x02 \x03(\x0b\x32\x1f.emta.bounce.v1.SiteAcceptances\x12\x11\n\tuncounted\x18\x03 \x01(\x08\"x\n\x12QualifyRepliesItem\x12(\n\x05reply\x18\x01 \x01(\x0b\x32\x19.emta.bounce.v1.SmtpReply\x12\x13\n\x0btraceparent\x18\x02 \x01(\t\x12\x0c\n\x04site\x18\x03 \x01(\t\x12\x15\n\rrecipient_key\x18\x04 \x01(\x06\"f\n\x16QualifyRepliesResponse\x12\x35\n\x07results\x18\x01 \x03(\x0b\x32$.emta.bounce.v1.QualifyRepliesResult\x12\x15\n\rrules_version\x18\x02 \x01(\t\"}\n\x14QualifyRepliesResult\x12\x36\n\rqualification\x18\x01 \x01(\x0b\x32\x1d.emta.bounce.v1.QualificationH\x00\x12#\n\x05\x65rror\x18\x02 \x01(\x0b\x32\x12.google.rpc.StatusH\x00\x42\x08\n\x06result2p\n\rBounceService\x12_\n\x0eQualifyReplies\x12%.emta.bounce.v1.QualifyRepliesRequest\x1a&.emta.bounce.v1.QualifyRepliesResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -36,13 +36,13 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'emta.bounce.v1.bounce_servi
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_QUALIFYREPLIESREQUEST']._serialized_start=191
-  _globals['_QUALIFYREPLIESREQUEST']._serialized_end=319
-  _globals['_QUALIFYREPLIESITEM']._serialized_start=321
-  _globals['_QUALIFYREPLIESITEM']._serialized_end=441
-  _globals['_QUALIFYREPLIESRESPONSE']._serialized_start=443
-  _globals['_QUALIFYREPLIESRESPONSE']._serialized_end=545
-  _globals['_QUALIFYREPLIESRESULT']._serialized_start=547
-  _globals['_QUALIFYREPLIESRESULT']._serialized_end=672
-  _globals['_BOUNCESERVICE']._serialized_start=674
-  _globals['_BOUNCESERVICE']._serialized_end=786
+  _globals['_QUALIFYREPLIESREQUEST']._serialized_end=338
+  _globals['_QUALIFYREPLIESITEM']._serialized_start=340
+  _globals['_QUALIFYREPLIESITEM']._serialized_end=460
+  _globals['_QUALIFYREPLIESRESPONSE']._serialized_start=462
+  _globals['_QUALIFYREPLIESRESPONSE']._serialized_end=564
+  _globals['_QUALIFYREPLIESRESULT']._serialized_start=566
+  _globals['_QUALIFYREPLIESRESULT']._serialized_end=691
+  _globals['_BOUNCESERVICE']._serialized_start=693
+  _globals['_BOUNCESERVICE']._serialized_end=805
 # @@protoc_insertion_point(module_scope)

@@ -11,12 +11,14 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class QualifyRepliesRequest(_message.Message):
-    __slots__ = ("items", "acceptances")
+    __slots__ = ("items", "acceptances", "uncounted")
     ITEMS_FIELD_NUMBER: _ClassVar[int]
     ACCEPTANCES_FIELD_NUMBER: _ClassVar[int]
+    UNCOUNTED_FIELD_NUMBER: _ClassVar[int]
     items: _containers.RepeatedCompositeFieldContainer[QualifyRepliesItem]
     acceptances: _containers.RepeatedCompositeFieldContainer[_acceptance_service_pb2.SiteAcceptances]
-    def __init__(self, items: _Optional[_Iterable[_Union[QualifyRepliesItem, _Mapping]]] = ..., acceptances: _Optional[_Iterable[_Union[_acceptance_service_pb2.SiteAcceptances, _Mapping]]] = ...) -> None: ...
+    uncounted: bool
+    def __init__(self, items: _Optional[_Iterable[_Union[QualifyRepliesItem, _Mapping]]] = ..., acceptances: _Optional[_Iterable[_Union[_acceptance_service_pb2.SiteAcceptances, _Mapping]]] = ..., uncounted: _Optional[bool] = ...) -> None: ...
 
 class QualifyRepliesItem(_message.Message):
     __slots__ = ("reply", "traceparent", "site", "recipient_key")
