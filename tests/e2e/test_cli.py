@@ -73,8 +73,11 @@ async def test_send_shows_what_became_of_every_message(world: World, files: Path
 
 async def test_send_again_sends_nothing_twice(world: World, files: Path) -> None:
     await emta(world, files, *SEND)
-    await emta(world, files, *SEND)
+    (files / "message.eml").write_bytes(EML.replace(b"Hello", b"Goodbye"))
+    _, out, _ = await emta(world, files, *SEND)
 
+    assert "21 were known already: nothing was sent again (another --delivery sends them)." in out
+    assert "taken into account." not in out
     assert len(world.receiver.journal.messages) == 20
 
 

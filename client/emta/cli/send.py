@@ -16,6 +16,7 @@ from google.protobuf.duration_pb2 import Duration
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from emta.cli import words
 from emta.cli.console import EXIT_FAILED, as_dict, bad_input, client, out, print_json, run
 from emta.cli.delivery import detached, follow
 from emta.client import Client
@@ -39,6 +40,7 @@ class _Job:
     validity: timedelta | None
     json: bool
     accepted: int = 0
+    known: int = 0  # of the accepted: from an earlier run
     refused: int = 0
     clamped: int = 0
     reasons: Counter[str] = field(default_factory=Counter)
@@ -66,6 +68,9 @@ class _Job:
                 content=content,
                 validity=validity,
             )
+
+    def count_known(self, number: int) -> None:
+        self.known = number
 
     def count(self, result: SubmitResult) -> None:
         if result.WhichOneof("result") == "acceptance":
@@ -113,7 +118,7 @@ def send(
     The message is an .eml file; {{column}} in its header fields and text parts is filled from the
     CSV file's columns, row by row. The CSV file needs a column email (or address, or recipient); a
     column id, if there is one, names the messages, else the row number does. Run again, the command
-    sends nothing twice.
+    sends nothing twice: a message that changed needs another --delivery.
 
     \b
     emta send --delivery spring-sale --eml message.eml --recipients people.csv
@@ -173,16 +178,23 @@ async def _submit(connection: Client, job: _Job) -> None:
     columns = (TextColumn("Submitting"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=out, transient=True, disable=job.json) as progress:
         task = progress.add_task("submit", total=job.people.count)
-        async for result in connection.submit(job.messages()):
+        async for result in connection.submit(job.messages(), known=job.count_known):
             job.count(result)
             progress.advance(task)
 
 
 def _tell(job: _Job) -> None:
     if job.json:
-        print_json("submitted", {"accepted": job.accepted, "refused": job.refused})
+        print_json("submitted", {"accepted": job.accepted, "known": job.known, "refused": job.refused})
         return
-    out.print(f"{job.accepted:,} messages taken into account.")
+    taken = job.accepted - job.known
+    if taken or not job.known:
+        out.print(f"{words.count(taken, 'message')} taken into account.")
+    if job.known:
+        were = "was" if job.known == 1 else "were"
+        out.print(
+            f"{job.known:,} {were} known already: nothing was sent again (another --delivery sends them)."
+        )
     if job.clamped:
         out.print("The validity was cut to 84 hours, the longest there is.")
     for reason, count in job.reasons.most_common():

@@ -67,6 +67,11 @@ def bounce_code(value: BounceCode) -> str:
     return f"{int(value)} {_words(BounceCode.Name(value), 'BOUNCE_CODE_')}" if value else ""
 
 
+def count(number: int, noun: str) -> str:
+    """A number of things: "1 message", "1,000 messages"."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
 def enum_words(name: str, prefix: str) -> str:
     """Any other enum value in words: ("CAUSE_MAILBOX", "CAUSE_") -> "mailbox"."""
     return _words(name, prefix).lower()
