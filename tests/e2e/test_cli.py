@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import re
 import signal
 import sys
 from pathlib import Path
@@ -15,6 +16,7 @@ from tests.e2e.conftest import World
 from tests.support.eventually import eventually
 
 EMTA = Path(sys.executable).with_name("emta")
+README = Path(__file__).resolve().parents[2] / "README.md"
 EML = b"""From: Shop <news@shop.example>
 To: {{name}} <{{email}}>
 Subject: Dear {{name}}
@@ -141,6 +143,26 @@ async def test_services_that_do_not_run_are_one_line_too(world: World, files: Pa
     assert code == 1
     assert err.startswith("emta: Feedback at 127.0.0.1:1 does not answer")
     assert err.count("\n") == 1
+
+
+async def test_the_example_in_python_runs_as_it_is(world: World) -> None:
+    (example,) = re.findall(r"```python\n(.*?)```", README.read_text(), re.S)
+    places = ", ".join(repr(world.addresses[name]) for name in ("relay", "feedback", "bounce"))
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-c",
+        example.replace("Client()", f"Client({places})"),
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    out, err = await process.communicate()
+
+    assert (process.returncode, err.decode()) == (0, "")
+    assert out.decode().splitlines() == [
+        "1 acceptance",
+        "1 LOG_STATUS_TAKEN_INTO_ACCOUNT",
+        "2 LOG_STATUS_SENT",
+    ]
 
 
 async def test_rules_shows_what_replies_are_qualified_by(world: World, files: Path) -> None:
