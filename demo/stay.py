@@ -25,7 +25,7 @@ async def stay(folder: Path) -> int:
             out.print(
                 f"  receiver  SMTP port {running.receiver.smtp_port}, DNS {running.receiver.dns_address}, "
                 f"for {', '.join(EXAMPLE_DOMAINS[:3])} ...\n\n"
-                "Retries come sixty times sooner here than by default: after a minute instead of an hour.\n\n"
+                "Retries come sixty times sooner than by default: after a minute instead of an hour.\n\n"
                 "In another terminal:\n\n"
                 "  .venv/bin/emta send --delivery first --eml demo/sample/message.eml "
                 "--recipients demo/sample/people.csv\n"

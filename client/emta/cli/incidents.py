@@ -130,7 +130,7 @@ async def _close(name: str, verdict: IncidentEnd, why: str, who: str, json: bool
     if json:
         print_json("incident", incident)
         return
-    held = f"{words.count(incident.held, 'refusal')} {'was' if incident.held == 1 else 'were'} held"
+    held = f"{words.count(incident.held, 'refusal')} {words.were(incident.held)} held"
     out.print(f"{incident.incident_id} is closed: {_ENDS[incident.end]}. {held}.")
 
 

@@ -83,7 +83,7 @@ def details(row: QualificationRow) -> Table:
         ("Text", row.normalized_text),
         ("MD5", row.normalized_md5),
         ("First text", row.first_text or "(not kept any longer)"),
-        ("Seen", f"{row.occurrences:,} times, {row.final_occurrences:,} final"),
+        ("Seen", f"{words.count(row.occurrences, 'time')}, {row.final_occurrences:,} final"),
         ("First, last (UTC)", f"{_stamp(row.create_time)}, {_stamp(row.last_time)}"),
         ("Cost", f"{row.cost:,.1f} messages"),
         ("Sites", sites),

@@ -191,9 +191,9 @@ def _tell(job: _Job) -> None:
     if taken or not job.known:
         out.print(f"{words.count(taken, 'message')} taken into account.")
     if job.known:
-        were = "was" if job.known == 1 else "were"
         out.print(
-            f"{job.known:,} {were} known already: nothing was sent again (another --delivery sends them)."
+            f"{job.known:,} {words.were(job.known)} known already: nothing was sent again "
+            "(another --delivery sends them)."
         )
     if job.clamped:
         out.print("The validity was cut to 84 hours, the longest there is.")

@@ -93,20 +93,23 @@ def _domain_table(kpis: DeliveryKpis) -> Table:
 
 def _remarks(kpis: DeliveryKpis) -> Iterable[str]:
     if kpis.deferred:
-        yield f"{kpis.deferred:,} of those in flight were refused for now and will be retried."
+        were = words.were(kpis.deferred)
+        yield f"{kpis.deferred:,} of those in flight {were} refused for now and will be retried."
     if kpis.requalified:
-        yield f"{kpis.requalified:,} failures were requalified: they were a receiver's error."
+        failures = f"{words.count(kpis.requalified, 'failure')} {words.were(kpis.requalified)}"
+        yield f"{failures} requalified: a receiver's error."
     if kpis.over_announced:
         yield "More messages were accepted than announced: the number to deliver was raised."
     if kpis.possible_duplicates:
         yield (
-            f"{kpis.possible_duplicates:,} attempts lost the connection after the final dot and "
-            "were repeated: their receivers may have the message twice."
+            f"{words.count(kpis.possible_duplicates, 'attempt')} lost the connection after the final dot "
+            f"and {words.were(kpis.possible_duplicates)} repeated: a receiver may have a message twice."
         )
     if kpis.presumed:
-        yield f"{kpis.presumed:,} are Sent by presumption: no answer came to the final dot."
+        presumed = words.count(kpis.presumed, "message")
+        yield f"{presumed} Sent by presumption: no answer came to the final dot."
     if kpis.complaints:
-        yield f"{kpis.complaints:,} spam complaints (a complaint changes no status)."
+        yield f"{words.count(kpis.complaints, 'spam complaint')} (a complaint changes no status)."
 
 
 def kpi_report(kpis: DeliveryKpis) -> RenderableType:
@@ -120,7 +123,8 @@ def kpi_report(kpis: DeliveryKpis) -> RenderableType:
     parts.append(
         Text(
             f"Campaign's report formulas: success {compat.success:,}, hard {compat.hard:,}, "
-            f"soft {compat.soft:,}, other {compat.other:,}.",
+            f"soft {compat.soft:,}, other {compat.other:,}. They count by reason, whatever the type: "
+            "hard is User unknown only.",
             style="dim",
         )
     )

@@ -72,6 +72,11 @@ def count(number: int, noun: str) -> str:
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
+def were(number: int) -> str:
+    """What follows a number of things: "was" or "were"."""
+    return "was" if number == 1 else "were"
+
+
 def enum_words(name: str, prefix: str) -> str:
     """Any other enum value in words: ("CAUSE_MAILBOX", "CAUSE_") -> "mailbox"."""
     return _words(name, prefix).lower()
