@@ -66,6 +66,7 @@ async def test_send_shows_what_became_of_every_message(world: World, files: Path
     assert (code, err) == (0, "")
     assert "21 messages taken into account." in out
     assert "1 refused: ADDRESS_MALFORMED" in out
+    assert "Refused message 22 to not-an-address: " in out
     assert "User unknown" in out
     assert "90.9 %" in out
     arrived = world.receiver.journal.accepted("ok+7@alpha.example")

@@ -40,6 +40,7 @@ class _Job:
     validity: timedelta | None
     json: bool
     accepted: int = 0
+    addresses: dict[str, str] = field(default_factory=dict)  # by message id: on the way
     known: int = 0  # of the accepted: from an earlier run
     refused: int = 0
     clamped: int = 0
@@ -59,6 +60,7 @@ class _Job:
                     problem.reason,
                     f"message {person.message_id}: {problem.message}",
                 ) from None
+            self.addresses[person.message_id] = person.address
             yield Message(
                 message_id=person.message_id,
                 delivery_id=self.delivery,
@@ -73,6 +75,7 @@ class _Job:
         self.known = number
 
     def count(self, result: SubmitResult) -> None:
+        address = self.addresses.pop(result.message_id, "")
         if result.WhichOneof("result") == "acceptance":
             self.accepted += 1
             self.clamped += result.acceptance.clamped
@@ -81,9 +84,9 @@ class _Job:
         problem = Problem.from_status(result.error)
         self.reasons[problem.reason] += 1
         if self.json:
-            print_json("refused", as_dict(result))
+            print_json("refused", as_dict(result) | {"rcpt_to": address})
         elif self.refused <= _SHOWN_REFUSALS:
-            told = escape(f"message {result.message_id}: {problem.message} ({problem.reason})")
+            told = escape(f"message {result.message_id} to {address}: {problem.message} ({problem.reason})")
             out.print(f"[red]Refused[/] {told}")
 
 
@@ -119,6 +122,8 @@ def send(
     CSV file's columns, row by row. The CSV file needs a column email (or address, or recipient); a
     column id, if there is one, names the messages, else the row number does. Run again, the command
     sends nothing twice: a message that changed needs another --delivery.
+
+    Exit code: 0; 1 when every message was refused or it was stopped while submitting; 2 for bad input.
 
     \b
     emta send --delivery spring-sale --eml message.eml --recipients people.csv
