@@ -36,7 +36,11 @@ def main(arguments: list[str]) -> int:
         print(f"demo: {error}; the log is {folder / 'services.log'}", file=sys.stderr)
         return process.EXIT_FAILED
     except (KeyboardInterrupt, asyncio.CancelledError):
-        return 130
+        if command is not stay:
+            return 130
+        # That is how it is meant to end.
+        print(f"Stopped. Messages and figures are kept in {folder}.")
+        return 0
 
 
 async def _until_signal(command: object) -> int:

@@ -136,7 +136,7 @@ def load_settings(cls: type[S], environ: Mapping[str, str] | None = None) -> S:
     except ValidationError as error:
         first = error.errors()[0]
         name = prefix + str(first["loc"][0]).upper() if first["loc"] else prefix.rstrip("_")
-        raise SettingsError(f"{name}: {first['msg']}") from None
+        raise SettingsError(f"{name}: {first['msg'].removeprefix('Value error, ')}") from None
 
 
 def _defaults(cls: type[ServiceSettings]) -> dict[str, Any]:
