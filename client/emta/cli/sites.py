@@ -81,11 +81,10 @@ def site_table(found: list[Site], width: int) -> Table:
     """What is allowed and in use, for a terminal of so many columns."""
     narrow = width < NARROW
     table = Table(title="Sites of the last hour, all Relays together", title_justify="left")
-    table.add_column("Site", overflow="fold", min_width=24)
+    table.add_column("Site", overflow="fold")
     table.add_column("Rule", overflow="fold")
-    columns = ("Connections", "Rate", "May begin now", "Waits until")
-    # What is the same for a site all the time, and what matters to few.
-    wide = () if narrow else ("Messages per connection", "Relays")
+    columns = ("Connections", "Rate", "Waits until")
+    wide = () if narrow else ("May begin\nnow", "Messages per\nconnection", "Relays")
     for column in columns + wide:
         table.add_column(column, justify="right")
     for site in found:
@@ -95,11 +94,16 @@ def site_table(found: list[Site], width: int) -> Table:
             Text(site.rule.name),
             Text(f"{in_use}/{limit}", style="yellow" if in_use >= limit else ""),
             rate(site.rule),
-            str(site.tokens) if site.HasField("tokens") else "-",
             moment(site.ready_time) if site.HasField("ready_time") else "",
-            *(() if narrow else (str(site.rule.messages_per_connection), str(site.relays))),
+            *(() if narrow else _more(site)),
         )
     return table
+
+
+def _more(site: Site) -> tuple[str, str, str]:
+    """What a narrow terminal has no room for."""
+    tokens = str(site.tokens) if site.HasField("tokens") else "-"
+    return tokens, str(site.rule.messages_per_connection), str(site.relays)
 
 
 def _rule_table(found: list[MxRule]) -> Table:

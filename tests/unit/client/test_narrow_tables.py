@@ -76,6 +76,7 @@ def test_nothing_is_cut_off_and_no_word_is_broken(
 
     assert [word for word in words if word not in said] == []
     assert "…" not in said
+    assert {line[-1] for line in said.splitlines()[1:] if line} <= set("┓┃┩│┤┘")
 
 
 @pytest.mark.parametrize("table", [clusters, rows, sites])
