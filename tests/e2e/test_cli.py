@@ -196,7 +196,7 @@ async def test_brackets_in_names_are_shown_as_they_are(world: World, files: Path
 
     code, out, err = await emta(world, files, *SEND, "--label", "Sale [/now]")
     assert (code, err) == (0, "")
-    assert "Refused message [/2]: " in out
+    assert "Refused message [/2] to not-an-address: " in out
     assert "Sale [/now]" in out
 
     code, out, err = await emta(world, files, "qualify", "550 5.7.1 blocked [/see] http://a.example")
