@@ -74,7 +74,7 @@ def _said(event: LogEvent) -> str:
         case "deferral":
             return reply_line(outcome.deferral.reply)
         case "sent":
-            attempts = f"{outcome.retry_count} failed attempt{'s' if outcome.retry_count > 1 else ''}"
+            attempts = words.count(outcome.retry_count, "failed attempt")
             return f"accepted by {outcome.sent.mx_host} after {attempts}"
         case "failure":
             code = words.bounce_code(outcome.failure.qualification.bounce_code)

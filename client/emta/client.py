@@ -15,7 +15,7 @@ Every method raises emta.problems.Problem and nothing else of gRPC.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from datetime import timedelta
 from types import TracebackType
 from typing import TYPE_CHECKING
@@ -142,12 +142,15 @@ class Client:
         while (await self.kpis(delivery_id)).accepted < accepted:  # noqa: ASYNC110 -- it is polled for
             await asyncio.sleep(_LOOK_SECONDS)
 
-    async def submit(self, messages: Iterable[Message]) -> AsyncIterator[SubmitResult]:
+    async def submit(
+        self, messages: Iterable[Message], *, known: Callable[[int], None] | None = None
+    ) -> AsyncIterator[SubmitResult]:
         """Submit messages in batches; yields one result per message as the Relay answers.
 
         What was not answered when a connection broke, or was put off by back pressure, is
         submitted again: the Relay knows messages by their ids and sends none twice. Gives up when
-        nothing moves for a minute.
+        nothing moves for a minute. At the end `known` is told how many the Relay had from an earlier
+        run: these were not sent again, even where they had changed.
         """
         submission = Submission(RelayServiceStub(self._to_relay.channel), messages)
         try:
@@ -155,6 +158,8 @@ class Client:
                 yield result
         except grpc.aio.AioRpcError as error:
             raise self._to_relay.problem(error) from None
+        if known is not None:
+            known(submission.duplicates)
 
     async def watch(
         self, delivery_id: str = "", *, cursor: str = "", stop_when_done: bool = False

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import AsyncIterator, Iterable, Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import grpc
 
@@ -48,14 +48,23 @@ def batches(messages: Iterable[Message]) -> Iterator[list[Message]]:
         yield batch
 
 
+class _Batch(NamedTuple):
+    messages: list[Message]
+    again: bool = False  # written before: the Relay may have it from this very run
+
+
 class Submission:
-    """One run over `messages`; `results()` yields an answer per message, in no promised order."""
+    """One run over `messages`; `results()` yields an answer per message, in no promised order.
+
+    `duplicates`: how many the Relay knew before this run, and did not queue again.
+    """
 
     def __init__(self, relay: RelayServiceAsyncStub, messages: Iterable[Message]) -> None:
         self._relay = relay
-        self._source = batches(messages)
-        self._again: deque[list[Message]] = deque()  # put off by the Relay: to submit once more
-        self._unanswered: deque[list[Message]] = deque()  # written, in order
+        self._source = map(_Batch, batches(messages))
+        self._again: deque[_Batch] = deque()  # put off by the Relay: to submit once more
+        self._unanswered: deque[_Batch] = deque()  # written, in order
+        self.duplicates = 0
         self._stalled_seconds = 0.0
 
     async def results(self) -> AsyncIterator[SubmitResult]:
@@ -75,6 +84,7 @@ class Submission:
                 call.cancel()
 
     async def _converse(self, call: _Call) -> AsyncIterator[SubmitResult]:
+        self._unanswered = deque(batch._replace(again=True) for batch in self._unanswered)
         for batch in self._unanswered:
             await _write(call, batch)
         while await self._fill(call):
@@ -88,9 +98,11 @@ class Submission:
                     "the Relay ended the stream",
                 )
             batch = self._unanswered.popleft()
+            if not batch.again:
+                self.duplicates += response.duplicates
             put_off: list[Message] = []
             problem: Problem | None = None
-            for message, result in zip(batch, response.results, strict=True):
+            for message, result in zip(batch.messages, response.results, strict=True):
                 refusal = _put_off(result)
                 if refusal is None:
                     self._stalled_seconds = 0.0
@@ -99,7 +111,7 @@ class Submission:
                     problem = refusal
                     put_off.append(message)
             if problem is not None:
-                self._again.append(put_off)
+                self._again.append(_Batch(put_off, again=True))
                 await self._wait(problem.retry_after, problem)
         await call.done_writing()
 
@@ -130,9 +142,9 @@ def _put_off(result: SubmitResult) -> Problem | None:
     return problem if problem.code in _TRANSIENT else None
 
 
-async def _write(call: _Call, batch: list[Message]) -> None:
+async def _write(call: _Call, batch: _Batch) -> None:
     try:
-        await call.write(SubmitMessagesRequest(messages=batch))
+        await call.write(SubmitMessagesRequest(messages=batch.messages))
     except asyncio.InvalidStateError:
         # The call has ended: its status says why, and comes with the next read.
         code = await call.code()

@@ -35,6 +35,7 @@ _OF_A_FAILURE = (
     "rule_id",
     "normalized_text",
 )
+_OF_A_HOLD = ("hold_cause", "hold_domain")
 
 
 class OutcomeError(Exception):
@@ -119,14 +120,17 @@ def _begin_epoch(row: LogEntry, outcome: Outcome) -> None:
 def _take_again(row: LogEntry) -> None:
     row.status = _TAKEN
     row.epoch += 1
-    for name in ("failure_cause", "requalified", "resubmit_until_time"):
+    for name in ("failure_cause", "requalified", "resubmit_until_time", *_OF_A_HOLD):
         row.ClearField(name)
 
 
 def _progress(row: LogEntry, outcome: Outcome, kind: str) -> None:
     """What the Relay tells of a message that is not final."""
     row.ClearField("next_attempt_time")
-    row.ClearField("hold_cause")
+    if kind != "failure" or outcome.failure.cause != FailureCause.FAILURE_CAUSE_EXPIRED:
+        # Of an expired message they say why nothing came of it.
+        for name in _OF_A_HOLD:
+            row.ClearField(name)
     row.retry_count = outcome.retry_count
     match kind:
         case "deferral":
@@ -154,7 +158,7 @@ def _progress(row: LogEntry, outcome: Outcome, kind: str) -> None:
         case "cancellation":
             row.status = LogStatus.LOG_STATUS_CANCELLED
         case "hold":
-            row.hold_cause = outcome.hold.cause
+            row.hold_cause, row.hold_domain = outcome.hold.cause, outcome.hold.domain
             if outcome.hold.HasField("next_attempt_time"):
                 row.next_attempt_time.CopyFrom(outcome.hold.next_attempt_time)
 

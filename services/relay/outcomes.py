@@ -126,10 +126,10 @@ def given_up(claimed: Claimed, now_ms: int, traceparent: str, cause: FailureCaus
 
 
 def hold(
-    claimed: Claimed, now_ms: int, traceparent: str, cause: HoldCause, next_ms: int
+    claimed: Claimed, now_ms: int, traceparent: str, cause: HoldCause, next_ms: int, domain: str
 ) -> RecordOutcomesItem:
-    """The message waits for something of ours."""
-    told = Hold(cause=cause)
+    """The message waits for something of ours; `domain`: that a signing key is missing of."""
+    told = Hold(cause=cause, domain=domain)
     told.next_attempt_time.FromMilliseconds(next_ms)
     return _next(claimed, now_ms, traceparent, hold=told)
 

@@ -31,6 +31,8 @@ BOUNCE_AWAY = HoldCause.HOLD_CAUSE_BOUNCE_UNAVAILABLE
 _OWNER_CRASHES, _PEER_CRASHES = 5, 3
 # A domain of a site that is full is looked at again after so long.
 _FULL_SITE_MS = 5_000
+# A key that is missing is told of again after so long.
+_TOLD_AGAIN_MS = 60_000
 
 
 class Settlements:
@@ -42,6 +44,7 @@ class Settlements:
         self._without_key = settings.without_key
         self._unknown_result = settings.unknown_result
         self._jitter = jitter
+        self._no_key_told_ms: dict[str, int] = {}
 
     def set_aside(self, attempt: Attempt, now_ms: int) -> Settlement | None:
         """It must not be tried: it is damaged, or kills; None: it may be."""
@@ -87,9 +90,11 @@ class Settlements:
         if problem.reason == "NO_KEY":
             if self._without_key == "unsigned":
                 return None
+            domain = problem.metadata.get("domain", "")
+            self._tell_of_no_key(domain, now_ms)
             if self._without_key == "refuse":
                 return self.given_up(attempt, FailureCause.FAILURE_CAUSE_NO_KEY, now_ms)
-            return self.held(attempt, HoldCause.HOLD_CAUSE_NO_KEY, now_ms)
+            return self.held(attempt, HoldCause.HOLD_CAUSE_NO_KEY, now_ms, domain)
         if problem.code.name != "INVALID_ARGUMENT":
             return self.held(attempt, SIGNER_AWAY, now_ms)
         _log.error("unsignable", message=attempt.claimed.message.message_id, reason=problem.reason)
@@ -104,7 +109,7 @@ class Settlements:
         _log.error("poison", message=claimed.message.message_id, cause=HoldCause.Name(cause))
         return self.given_up(attempt, FailureCause.FAILURE_CAUSE_INTERNAL, now_ms)
 
-    def held(self, attempt: Attempt, cause: HoldCause, now_ms: int) -> Settlement:
+    def held(self, attempt: Attempt, cause: HoldCause, now_ms: int, domain: str = "") -> Settlement:
         """It waits without an attempt counted; Feedback is told once per cause."""
         claimed = attempt.claimed
         if now_ms >= claimed.deadline_ms:
@@ -113,7 +118,18 @@ class Settlements:
         if claimed.hold == cause:
             return _due(attempt, next_ms)
         claimed.hold = cause
-        return _due(attempt, next_ms, outcomes.hold(claimed, now_ms, attempt.traceparent, cause, next_ms))
+        told = outcomes.hold(claimed, now_ms, attempt.traceparent, cause, next_ms, domain)
+        return _due(attempt, next_ms, told)
+
+    def _tell_of_no_key(self, domain: str, now_ms: int) -> None:
+        """Say it once per domain and minute: a whole mailing may wait for one key."""
+        told = self._no_key_told_ms
+        if domain in told and now_ms - told[domain] < _TOLD_AGAIN_MS:
+            return
+        recent = {name: then for name, then in told.items() if now_ms - then < _TOLD_AGAIN_MS}
+        self._no_key_told_ms = recent | {domain: now_ms}
+        todo = f"python -m services.signer.keygen {domain} (services/signer/README.md)"
+        _log.warning("no_key", domain=domain, policy=self._without_key, todo=todo)
 
     # What did not come to anything
 

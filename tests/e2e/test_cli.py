@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import re
 import signal
 import sys
 from pathlib import Path
@@ -15,6 +16,7 @@ from tests.e2e.conftest import World
 from tests.support.eventually import eventually
 
 EMTA = Path(sys.executable).with_name("emta")
+README = Path(__file__).resolve().parents[2] / "README.md"
 EML = b"""From: Shop <news@shop.example>
 To: {{name}} <{{email}}>
 Subject: Dear {{name}}
@@ -64,6 +66,7 @@ async def test_send_shows_what_became_of_every_message(world: World, files: Path
     assert (code, err) == (0, "")
     assert "21 messages taken into account." in out
     assert "1 refused: ADDRESS_MALFORMED" in out
+    assert "Refused message 22 to not-an-address: " in out
     assert "User unknown" in out
     assert "90.9 %" in out
     arrived = world.receiver.journal.accepted("ok+7@alpha.example")
@@ -73,8 +76,11 @@ async def test_send_shows_what_became_of_every_message(world: World, files: Path
 
 async def test_send_again_sends_nothing_twice(world: World, files: Path) -> None:
     await emta(world, files, *SEND)
-    await emta(world, files, *SEND)
+    (files / "message.eml").write_bytes(EML.replace(b"Hello", b"Goodbye"))
+    _, out, _ = await emta(world, files, *SEND)
 
+    assert "21 were known already: nothing was sent again (another --delivery sends them)." in out
+    assert "taken into account." not in out
     assert len(world.receiver.journal.messages) == 20
 
 
@@ -164,6 +170,26 @@ async def test_an_address_of_another_service_is_named_with_its_setting(world: Wo
     assert err.count("\n") == 1
 
 
+async def test_the_example_in_python_runs_as_it_is(world: World) -> None:
+    (example,) = re.findall(r"```python\n(.*?)```", README.read_text(), re.S)
+    places = ", ".join(repr(world.addresses[name]) for name in ("relay", "feedback", "bounce"))
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-c",
+        example.replace("Client()", f"Client({places})"),
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    out, err = await process.communicate()
+
+    assert (process.returncode, err.decode()) == (0, "")
+    assert out.decode().splitlines() == [
+        "1 acceptance",
+        "1 LOG_STATUS_TAKEN_INTO_ACCOUNT",
+        "2 LOG_STATUS_SENT",
+    ]
+
+
 async def test_rules_shows_what_replies_are_qualified_by(world: World, files: Path) -> None:
     code, out, _ = await emta(world, files, "rules", "--reload")
 
@@ -194,7 +220,7 @@ async def test_brackets_in_names_are_shown_as_they_are(world: World, files: Path
 
     code, out, err = await emta(world, files, *SEND, "--label", "Sale [/now]")
     assert (code, err) == (0, "")
-    assert "Refused message [/2]: " in out
+    assert "Refused message [/2] to not-an-address: " in out
     assert "Sale [/now]" in out
 
     code, out, err = await emta(world, files, "qualify", "550 5.7.1 blocked [/see] http://a.example")

@@ -38,6 +38,7 @@ class TestWithoutAKey:
         await world.submit(message("ok@alpha.example"))
         await until_held(world, HoldCause.HOLD_CAUSE_NO_KEY)
         assert not world.receiver.journal.messages
+        assert (await world.entry()).hold_domain == SENDER_DOMAIN
 
         make_key(SENDER_DOMAIN, "late", keys_dir)
 
@@ -49,7 +50,8 @@ class TestWithoutAKey:
         await eventually(sent, "the message to leave")
         (arrived,) = world.receiver.journal.messages
         assert b"s=late" in arrived.content
-        assert (await world.entry()).retry_count == 0
+        entry = await world.entry()
+        assert (entry.retry_count, entry.hold_cause, entry.hold_domain) == (0, 0, "")
 
     async def test_it_expires_unsent_as_ignored_and_unreachable(self, world: World) -> None:
         await world.submit(message("ok@alpha.example"))
@@ -62,6 +64,7 @@ class TestWithoutAKey:
         assert entry.failure_type == FailureType.FAILURE_TYPE_IGNORED
         assert entry.failure_reason == FailureReason.FAILURE_REASON_UNREACHABLE
         assert entry.bounce_code == BounceCode.BOUNCE_CODE_TIMEOUT
+        assert (entry.hold_cause, entry.hold_domain) == (HoldCause.HOLD_CAUSE_NO_KEY, SENDER_DOMAIN)
         assert not world.receiver.journal.messages
 
 

@@ -35,6 +35,9 @@ _BAD_INPUT = frozenset(
     }
 )
 
+# Below this many columns a table leaves out what matters least.
+NARROW = 100
+
 out = Console(highlight=False)
 
 

@@ -73,6 +73,7 @@ def close(
     ],
     why: Annotated[str, typer.Option(help="Why, for the record.", show_default=False)],
     who: Annotated[str, typer.Option(help="Who, for the record. Empty: you.")] = "",
+    json: Json = False,
 ) -> None:
     """End an incident by your verdict.
 
@@ -83,7 +84,7 @@ def close(
         bad_input(f"--verdict {verdict}: one of {', '.join(_VERDICTS)}")
     if not why.strip():
         bad_input("--why: a verdict needs a reason, for the record")
-    run(_close(name, _VERDICTS[verdict], why, who or user_name()))
+    run(_close(name, _VERDICTS[verdict], why, who or user_name(), json))
 
 
 async def _list(only_open: bool, json: bool) -> None:
@@ -123,10 +124,14 @@ async def _show(name: str, json: bool) -> None:
             print(f"What failed before it was opened:\n{requalify_command(incident)}")
 
 
-async def _close(name: str, verdict: IncidentEnd, why: str, who: str) -> None:
+async def _close(name: str, verdict: IncidentEnd, why: str, who: str, json: bool) -> None:
     async with client() as connection:
         incident = await connection.close_incident(name, verdict, actor=who, comment=why)
-    out.print(f"{incident.incident_id} is closed: {_ENDS[incident.end]}. {incident.held:,} were held.")
+    if json:
+        print_json("incident", incident)
+        return
+    held = f"{words.count(incident.held, 'refusal')} {words.were(incident.held)} held"
+    out.print(f"{incident.incident_id} is closed: {_ENDS[incident.end]}. {held}.")
 
 
 def requalify_command(incident: Incident) -> str:

@@ -14,6 +14,7 @@ from emta.bounce.v1.qualification_pb2 import (
     Scope,
 )
 from emta.bounce.v1.qualifications_service_pb2 import QualificationRow
+from emta.cli import words
 
 _MARK = re.compile(r" ?\.\.\. ?|#xxx#|\*")
 _SPECIAL = re.compile(r"[.^$*+?{}\[\]\\|()]")
@@ -79,7 +80,8 @@ def _id(row: QualificationRow) -> str:
 
 def _source(row: QualificationRow) -> str:
     sites = ", ".join(site.site for site in row.sites[:3])
-    return f"observed {row.occurrences:,} times until {row.last_time.ToDatetime():%Y-%m-%d}: {sites}"
+    times = words.count(row.occurrences, "time")
+    return f"observed {times} until {row.last_time.ToDatetime():%Y-%m-%d}: {sites}"
 
 
 def _name(name: str, prefix: str) -> str:

@@ -16,6 +16,7 @@ from emta.bounce.v1.qualifications_service_pb2 import (
     SiteCount,
 )
 from emta.cli import words
+from emta.cli.console import NARROW
 
 _SITES = 3
 
@@ -26,38 +27,47 @@ _STATUS_WORDS = {
 }
 
 
-def cluster_table(clusters: Iterable[QualificationCluster]) -> Table:
-    """Texts to qualify, nearly equal ones together."""
-    table = _table("To qualify, the most costly first", "Texts")
+def cluster_table(clusters: Iterable[QualificationCluster], width: int) -> Table:
+    """Texts to qualify, nearly equal ones together, for a terminal of so many columns."""
+    table = _table("To qualify, the most costly first", "Texts", width)
     for each in clusters:
         said = _text_and_key(each.template, each.normalized_md5s[0])
-        table.add_row(*_figures(each), f"{len(each.normalized_md5s):,}", said, _sites(each.sites))
+        _add(table, each, f"{len(each.normalized_md5s):,}", said, width)
     return table
 
 
-def row_table(rows: Iterable[QualificationRow]) -> Table:
-    """Texts by themselves."""
-    table = _table("Texts, the most costly first", "Status, meaning")
+def row_table(rows: Iterable[QualificationRow], width: int) -> Table:
+    """Texts by themselves, for a terminal of so many columns."""
+    table = _table("Texts, the most costly first", "Status, meaning", width)
     for row in rows:
         kind, reason = words.failure_type(row.in_force.type), words.reason(row.in_force.reason)
         means = f"{_STATUS_WORDS[row.status]}:\n{kind}\n{reason}"
         said = _text_and_key(row.normalized_text, row.normalized_md5)
-        table.add_row(*_figures(row), means, said, _sites(row.sites))
+        _add(table, row, means, said, width)
     return table
 
 
-def _table(title: str, fourth: str) -> Table:
+def _table(title: str, meaning: str, width: int) -> Table:
+    narrow = width < NARROW
     table = Table(title=title, title_justify="left", show_lines=True)
-    for name in ("Cost", "Seen", "Final"):
+    for name in ("Cost", "Seen") if narrow else ("Cost", "Seen", "Final"):
         table.add_column(name, justify="right", no_wrap=True)
-    table.add_column(fourth)
-    table.add_column("What was said, MD5", overflow="fold", ratio=1, min_width=32)
-    table.add_column("Sites", overflow="fold")
+    table.add_column(meaning)
+    said = "What was said, MD5, sites" if narrow else "What was said, MD5"
+    table.add_column(said, overflow="fold", ratio=1, min_width=32)
+    if not narrow:
+        table.add_column("Sites", overflow="fold")
     return table
 
 
-def _figures(found: QualificationCluster | QualificationRow) -> tuple[str, str, str]:
-    return f"{found.cost:,.1f}", f"{found.occurrences:,}", f"{found.final_occurrences:,}"
+def _add(
+    table: Table, found: QualificationCluster | QualificationRow, means: str, said: Text, width: int
+) -> None:
+    cost, seen, sites = f"{found.cost:,.1f}", f"{found.occurrences:,}", _sites(found.sites)
+    if width < NARROW:
+        table.add_row(cost, seen, means, Text("\n").join([said, sites]))
+    else:
+        table.add_row(cost, seen, f"{found.final_occurrences:,}", means, said, sites)
 
 
 def _text_and_key(text: str, md5: str) -> Text:
@@ -83,7 +93,7 @@ def details(row: QualificationRow) -> Table:
         ("Text", row.normalized_text),
         ("MD5", row.normalized_md5),
         ("First text", row.first_text or "(not kept any longer)"),
-        ("Seen", f"{row.occurrences:,} times, {row.final_occurrences:,} final"),
+        ("Seen", f"{words.count(row.occurrences, 'time')}, {row.final_occurrences:,} final"),
         ("First, last (UTC)", f"{_stamp(row.create_time)}, {_stamp(row.last_time)}"),
         ("Cost", f"{row.cost:,.1f} messages"),
         ("Sites", sites),

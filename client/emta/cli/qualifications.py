@@ -104,7 +104,7 @@ async def _clusters(limit: int, json: bool) -> None:
     if not found.clusters:
         out.print("Every text is qualified.")
         return
-    out.print(tables.cluster_table(found.clusters[:limit]))
+    out.print(tables.cluster_table(found.clusters[:limit], out.width))
     _and_more(len(found.clusters) - limit, "clusters")
     _and_more(found.rows_left, "texts of lesser cost, not looked at")
     out.print("To say what one means: emta qualifications set MD5 --cluster --type ... --reason ...")
@@ -125,7 +125,7 @@ async def _rows(status: QualificationStatus, wanted: dict[str, Any], limit: int,
     if not shown:
         out.print("No text is like that.")
         return
-    out.print(tables.row_table(shown[:limit]))
+    out.print(tables.row_table(shown[:limit], out.width))
     if len(shown) > limit:
         out.print(f"The first {limit} only: name a part of what you look for, or use --json.")
 
@@ -264,7 +264,7 @@ async def _set(md5s: list[str], cluster: bool, fields: dict[str, Any], json: boo
     if len(rows) == 1:
         out.print(tables.details(rows[0]))
     else:
-        out.print(tables.row_table(rows))
+        out.print(tables.row_table(rows, out.width))
     if len(rows) < len(md5s):
         out.print(f"{len(md5s) - len(rows):,} of {len(md5s):,} texts are gone.")
     for row in before:

@@ -149,7 +149,9 @@ async def _add_up(connection: Client, request: RequalifyOutcomesRequest) -> Foun
             found.add(answer)
             count = found.matched if request.dry_run else found.corrected
             reached = _stamp(answer.reached_time)
-            status.update(f"{reached}: {found.examined:,} failures looked at, {count:,} {word}")
+            status.update(
+                f"{reached}: {words.count(found.examined, 'failure')} looked at, {count:,} {word}"
+            )
     return found
 
 

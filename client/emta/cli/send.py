@@ -16,6 +16,7 @@ from google.protobuf.duration_pb2 import Duration
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from emta.cli import words
 from emta.cli.console import EXIT_FAILED, as_dict, bad_input, client, out, print_json, run
 from emta.cli.delivery import detached, follow
 from emta.client import Client
@@ -39,6 +40,8 @@ class _Job:
     validity: timedelta | None
     json: bool
     accepted: int = 0
+    addresses: dict[str, str] = field(default_factory=dict)  # by message id: on the way
+    known: int = 0  # of the accepted: from an earlier run
     refused: int = 0
     clamped: int = 0
     reasons: Counter[str] = field(default_factory=Counter)
@@ -57,6 +60,7 @@ class _Job:
                     problem.reason,
                     f"message {person.message_id}: {problem.message}",
                 ) from None
+            self.addresses[person.message_id] = person.address
             yield Message(
                 message_id=person.message_id,
                 delivery_id=self.delivery,
@@ -67,7 +71,11 @@ class _Job:
                 validity=validity,
             )
 
+    def count_known(self, number: int) -> None:
+        self.known = number
+
     def count(self, result: SubmitResult) -> None:
+        address = self.addresses.pop(result.message_id, "")
         if result.WhichOneof("result") == "acceptance":
             self.accepted += 1
             self.clamped += result.acceptance.clamped
@@ -76,9 +84,9 @@ class _Job:
         problem = Problem.from_status(result.error)
         self.reasons[problem.reason] += 1
         if self.json:
-            print_json("refused", as_dict(result))
+            print_json("refused", as_dict(result) | {"rcpt_to": address})
         elif self.refused <= _SHOWN_REFUSALS:
-            told = escape(f"message {result.message_id}: {problem.message} ({problem.reason})")
+            told = escape(f"message {result.message_id} to {address}: {problem.message} ({problem.reason})")
             out.print(f"[red]Refused[/] {told}")
 
 
@@ -113,7 +121,9 @@ def send(
     The message is an .eml file; {{column}} in its header fields and text parts is filled from the
     CSV file's columns, row by row. The CSV file needs a column email (or address, or recipient); a
     column id, if there is one, names the messages, else the row number does. Run again, the command
-    sends nothing twice.
+    sends nothing twice: a message that changed needs another --delivery.
+
+    Exit code: 0; 1 when every message was refused or it was stopped while submitting; 2 for bad input.
 
     \b
     emta send --delivery spring-sale --eml message.eml --recipients people.csv
@@ -173,16 +183,23 @@ async def _submit(connection: Client, job: _Job) -> None:
     columns = (TextColumn("Submitting"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=out, transient=True, disable=job.json) as progress:
         task = progress.add_task("submit", total=job.people.count)
-        async for result in connection.submit(job.messages()):
+        async for result in connection.submit(job.messages(), known=job.count_known):
             job.count(result)
             progress.advance(task)
 
 
 def _tell(job: _Job) -> None:
     if job.json:
-        print_json("submitted", {"accepted": job.accepted, "refused": job.refused})
+        print_json("submitted", {"accepted": job.accepted, "known": job.known, "refused": job.refused})
         return
-    out.print(f"{job.accepted:,} messages taken into account.")
+    taken = job.accepted - job.known
+    if taken or not job.known:
+        out.print(f"{words.count(taken, 'message')} taken into account.")
+    if job.known:
+        out.print(
+            f"{job.known:,} {words.were(job.known)} known already: nothing was sent again "
+            "(another --delivery sends them)."
+        )
     if job.clamped:
         out.print("The validity was cut to 84 hours, the longest there is.")
     for reason, count in job.reasons.most_common():

@@ -9,7 +9,7 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-from emta.cli.console import client, out, print_json, run
+from emta.cli.console import NARROW, client, out, print_json, run
 from emta.cli.tables import moment
 from emta.relay.v1.site_pb2 import MxRule, Site
 
@@ -52,7 +52,7 @@ async def _sites(name: str, json: bool) -> None:
         where = f"a site like {escape(name)}" if name else "any site"
         out.print(f"No mail went to {where} within the last hour.")
         return
-    out.print(_site_table(shown[:_TABLE_ROWS]))
+    out.print(site_table(shown[:_TABLE_ROWS], out.width))
     if len(shown) > _TABLE_ROWS:
         out.print(f"The first {_TABLE_ROWS} only: name a part of what you look for, or use --json.")
 
@@ -77,12 +77,15 @@ def rate(rule: MxRule) -> str:
     return f"{rule.messages_per_second * 86_400:.4g}/day"
 
 
-def _site_table(found: list[Site]) -> Table:
+def site_table(found: list[Site], width: int) -> Table:
+    """What is allowed and in use, for a terminal of so many columns."""
+    narrow = width < NARROW
     table = Table(title="Sites of the last hour, all Relays together", title_justify="left")
     table.add_column("Site", overflow="fold")
-    table.add_column("Rule")
-    columns = ("Connections", "Relays", "Messages per connection", "Rate", "May begin now", "Waits until")
-    for column in columns:
+    table.add_column("Rule", overflow="fold")
+    columns = ("Connections", "Rate", "Waits until")
+    wide = () if narrow else ("May begin\nnow", "Messages per\nconnection", "Relays")
+    for column in columns + wide:
         table.add_column(column, justify="right")
     for site in found:
         in_use, limit = site.connections, site.rule.connections
@@ -90,13 +93,17 @@ def _site_table(found: list[Site]) -> Table:
             Text(site.name),
             Text(site.rule.name),
             Text(f"{in_use}/{limit}", style="yellow" if in_use >= limit else ""),
-            str(site.relays),
-            str(site.rule.messages_per_connection),
             rate(site.rule),
-            str(site.tokens) if site.HasField("tokens") else "-",
             moment(site.ready_time) if site.HasField("ready_time") else "",
+            *(() if narrow else _more(site)),
         )
     return table
+
+
+def _more(site: Site) -> tuple[str, str, str]:
+    """What a narrow terminal has no room for."""
+    tokens = str(site.tokens) if site.HasField("tokens") else "-"
+    return tokens, str(site.rule.messages_per_connection), str(site.relays)
 
 
 def _rule_table(found: list[MxRule]) -> Table:

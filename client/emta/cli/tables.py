@@ -93,20 +93,23 @@ def _domain_table(kpis: DeliveryKpis) -> Table:
 
 def _remarks(kpis: DeliveryKpis) -> Iterable[str]:
     if kpis.deferred:
-        yield f"{kpis.deferred:,} of those in flight were refused for now and will be retried."
+        were = words.were(kpis.deferred)
+        yield f"{kpis.deferred:,} of those in flight {were} refused for now and will be retried."
     if kpis.requalified:
-        yield f"{kpis.requalified:,} failures were requalified: they were a receiver's error."
+        failures = f"{words.count(kpis.requalified, 'failure')} {words.were(kpis.requalified)}"
+        yield f"{failures} requalified: a receiver's error."
     if kpis.over_announced:
         yield "More messages were accepted than announced: the number to deliver was raised."
     if kpis.possible_duplicates:
         yield (
-            f"{kpis.possible_duplicates:,} attempts lost the connection after the final dot and "
-            "were repeated: their receivers may have the message twice."
+            f"{words.count(kpis.possible_duplicates, 'attempt')} lost the connection after the final dot "
+            f"and {words.were(kpis.possible_duplicates)} repeated: a receiver may have a message twice."
         )
     if kpis.presumed:
-        yield f"{kpis.presumed:,} are Sent by presumption: no answer came to the final dot."
+        presumed = words.count(kpis.presumed, "message")
+        yield f"{presumed} Sent by presumption: no answer came to the final dot."
     if kpis.complaints:
-        yield f"{kpis.complaints:,} spam complaints (a complaint changes no status)."
+        yield f"{words.count(kpis.complaints, 'spam complaint')} (a complaint changes no status)."
 
 
 def kpi_report(kpis: DeliveryKpis) -> RenderableType:
@@ -120,7 +123,8 @@ def kpi_report(kpis: DeliveryKpis) -> RenderableType:
     parts.append(
         Text(
             f"Campaign's report formulas: success {compat.success:,}, hard {compat.hard:,}, "
-            f"soft {compat.soft:,}, other {compat.other:,}.",
+            f"soft {compat.soft:,}, other {compat.other:,}. They count by reason, whatever the type: "
+            "hard is User unknown only.",
             style="dim",
         )
     )
@@ -148,6 +152,8 @@ def event_line(event: LogEvent) -> Text:
         meaning = outcome.correction.qualification
         line.append(f"{words.failure_type(meaning.type)} / {words.reason(meaning.reason)}: ")
         line.append(f"{outcome.correction.comment} ({outcome.correction.actor})", style="dim")
+    elif kind == "hold":
+        line.append(_hold(outcome.hold.cause, outcome.hold.domain), style="dim")
     elif kind == "complaint":
         line.append(f"{outcome.complaint.feedback_type}, the address is denylisted", style="dim")
     elif kind == "subscription_request":
@@ -181,6 +187,22 @@ def log_table(entries: Iterable[LogEntry], *, of_one_delivery: bool = True) -> T
     return table
 
 
+def _hold(cause: HoldCause, domain: str) -> str:
+    if cause == HoldCause.HOLD_CAUSE_NO_KEY and domain:
+        return f"no signing key of {domain}"
+    return words.enum_words(HoldCause.Name(cause), "HOLD_CAUSE_")
+
+
+def _of_a_hold(entry: LogEntry) -> Iterable[str]:
+    hold = _hold(entry.hold_cause, entry.hold_domain)
+    if entry.status != LogStatus.LOG_STATUS_TAKEN_INTO_ACCOUNT:
+        yield f"its validity ended while it waited for something of ours: {hold}"
+        return
+    yield f"waits for something of ours: {hold}"
+    if entry.hold_domain:
+        yield f"make one: python -m services.signer.keygen {entry.hold_domain} (services/signer/README.md)"
+
+
 def _status(entry: LogEntry) -> str:
     label = words.STATUS_SHORT.get(entry.status, "")
     return f"{label}, requalified" if entry.requalified else label
@@ -196,12 +218,12 @@ def _why(entry: LogEntry) -> Text:
     if entry.incident_id:
         lines.append(f"held by {entry.incident_id}: emta incidents show {entry.incident_id}")
     if entry.hold_cause:
-        cause = words.enum_words(HoldCause.Name(entry.hold_cause), "HOLD_CAUSE_")
-        lines.append(f"waits for something of ours: {cause}")
+        lines += _of_a_hold(entry)
     if entry.status != LogStatus.LOG_STATUS_SENT and (said := reply_line(entry.last_reply)):
         lines.append(said)
-    if entry.HasField("next_attempt_time"):
-        lines.append(f"tried again at {moment(entry.next_attempt_time)}")
+    # A held message is looked at again and again, of which the log is told the first time only.
+    if entry.HasField("next_attempt_time") and not entry.hold_cause:
+        lines.append(f"next try at {entry.next_attempt_time.ToDatetime():%Y-%m-%d %H:%M:%S} UTC")
     if entry.retry_count:
         lines.append(f"failed attempts: {entry.retry_count}")
     if entry.complaints:

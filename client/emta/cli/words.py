@@ -67,6 +67,16 @@ def bounce_code(value: BounceCode) -> str:
     return f"{int(value)} {_words(BounceCode.Name(value), 'BOUNCE_CODE_')}" if value else ""
 
 
+def count(number: int, noun: str) -> str:
+    """A number of things: "1 message", "1,000 messages"."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def were(number: int) -> str:
+    """What follows a number of things: "was" or "were"."""
+    return "was" if number == 1 else "were"
+
+
 def enum_words(name: str, prefix: str) -> str:
     """Any other enum value in words: ("CAUSE_MAILBOX", "CAUSE_") -> "mailbox"."""
     return _words(name, prefix).lower()

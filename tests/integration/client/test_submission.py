@@ -21,25 +21,25 @@ from emta.submission import Submission
 
 
 class _Relay(RelayServiceServicer):
-    """Ends its first stream with a bare status, as gRPC does; answers after that."""
+    """Ends its first streams with a bare status, as gRPC does; answers after that."""
 
-    def __init__(self, code: grpc.StatusCode, details: str) -> None:
-        self._end: tuple[grpc.StatusCode, str] | None = (code, details)
+    def __init__(self, *end: tuple[grpc.StatusCode, str], known: int = 0) -> None:
+        self._end = list(end)
+        self._known = known
 
     async def SubmitMessages(
         self, request_iterator: AsyncIterator[SubmitMessagesRequest], context: Any
     ) -> AsyncIterator[SubmitMessagesResponse]:
         async for request in request_iterator:
-            if self._end is not None:
-                code, details = self._end
-                self._end = None
-                await context.abort(code, details)
+            if self._end:
+                await context.abort(*self._end.pop())
             yield SubmitMessagesResponse(
-                results=[SubmitResult(message_id=message.message_id) for message in request.messages]
+                duplicates=self._known,
+                results=[SubmitResult(message_id=message.message_id) for message in request.messages],
             )
 
 
-async def _submitted(relay: _Relay) -> list[str]:
+async def _submitted(relay: _Relay) -> tuple[list[str], int]:
     server = grpc.aio.server()
     add_RelayServiceServicer_to_server(relay, server)
     port = server.add_insecure_port("127.0.0.1:0")
@@ -47,7 +47,8 @@ async def _submitted(relay: _Relay) -> list[str]:
     try:
         async with connect(f"127.0.0.1:{port}") as channel:
             submission = Submission(RelayServiceStub(channel), [Message(message_id=name) for name in "ab"])
-            return [result.message_id async for result in submission.results()]
+            names = [result.message_id async for result in submission.results()]
+            return names, submission.duplicates
     finally:
         await server.stop(None)
 
@@ -63,11 +64,23 @@ async def _submitted(relay: _Relay) -> list[str]:
 async def test_what_a_stopping_relay_left_unanswered_is_submitted_again(
     code: grpc.StatusCode, details: str
 ) -> None:
-    assert await _submitted(_Relay(code, details)) == ["a", "b"]
+    names, _ = await _submitted(_Relay((code, details)))
+
+    assert names == ["a", "b"]
 
 
 async def test_a_refused_stream_ends_the_submission() -> None:
     with pytest.raises(grpc.aio.AioRpcError) as caught:
-        await _submitted(_Relay(grpc.StatusCode.PERMISSION_DENIED, "no"))
+        await _submitted(_Relay((grpc.StatusCode.PERMISSION_DENIED, "no")))
 
     assert Problem.from_rpc_error(caught.value).code is grpc.StatusCode.PERMISSION_DENIED
+
+
+async def test_what_the_relay_knew_before_is_counted() -> None:
+    assert await _submitted(_Relay(known=2)) == (["a", "b"], 2)
+
+
+async def test_what_it_may_know_from_this_very_run_is_not_counted() -> None:
+    broken = (grpc.StatusCode.UNAVAILABLE, "the Relay is stopping")
+
+    assert await _submitted(_Relay(broken, known=2)) == (["a", "b"], 0)

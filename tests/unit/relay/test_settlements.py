@@ -23,7 +23,7 @@ HOLD_MS = 60_000
 FINAL = Qualification(disposition=Disposition.DISPOSITION_FINAL)
 RETRY = Qualification(disposition=Disposition.DISPOSITION_RETRY)
 LOST = Unknown(SmtpReply(text="lost"))
-NO_KEY = failed_precondition("NO_KEY", "no key")
+NO_KEY = failed_precondition("NO_KEY", "no key", domain="shop.example")
 INTERNAL = FailureCause.FAILURE_CAUSE_INTERNAL
 
 
@@ -95,6 +95,33 @@ def test_without_a_key_the_policy_decides(policy: str) -> None:
 
     assert settlement is not None
     assert (told(settlement).WhichOneof("event"), settlement.due_ms) == WITHOUT_KEY[policy]
+
+
+def test_a_message_without_a_key_says_of_which_domain() -> None:
+    settlement = under().not_signed(living(), NO_KEY, NOW_MS)
+
+    assert told(settlement).hold.domain == "shop.example"
+
+
+@pytest.mark.parametrize(
+    ("domains", "times"),
+    [
+        (["shop.example"] * 100, 1),
+        (["shop.example", "news.example"] * 100, 2),
+    ],
+)
+def test_a_missing_key_is_in_the_log_once_per_domain_and_minute(
+    domains: list[str], times: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    settlements = under()
+    for minute in range(2):
+        for domain in domains:
+            problem = failed_precondition("NO_KEY", "no key", domain=domain)
+            settlements.not_signed(living(), problem, NOW_MS + minute * 60_000)
+
+    logged = [record.fields["domain"] for record in caplog.records]  # type: ignore[attr-defined]
+    assert len(logged) == 2 * times
+    assert set(logged) == set(domains)
 
 
 def test_without_a_key_a_message_may_go_unsigned() -> None:

@@ -41,7 +41,7 @@ LOG_EFFECT_RECORDED: LogEffect
 LOG_EFFECT_CONFLICT: LogEffect
 
 class LogEntry(_message.Message):
-    __slots__ = ("delivery_id", "message_id", "recipient", "status", "failure_type", "failure_reason", "campaign_reason", "bounce_code", "last_reply", "rule_id", "retry_count", "accept_time", "deadline_time", "update_time", "final_time", "next_attempt_time", "seed", "epoch", "presumed", "possible_duplicate", "failure_cause", "hold_cause", "mx_host", "complaints", "requalified", "normalized_text", "resubmit_until_time", "signed_return_path", "unsubscribe_requested", "incident_id")
+    __slots__ = ("delivery_id", "message_id", "recipient", "status", "failure_type", "failure_reason", "campaign_reason", "bounce_code", "last_reply", "rule_id", "retry_count", "accept_time", "deadline_time", "update_time", "final_time", "next_attempt_time", "seed", "epoch", "presumed", "possible_duplicate", "failure_cause", "hold_cause", "mx_host", "complaints", "requalified", "normalized_text", "resubmit_until_time", "signed_return_path", "unsubscribe_requested", "incident_id", "hold_domain")
     DELIVERY_ID_FIELD_NUMBER: _ClassVar[int]
     MESSAGE_ID_FIELD_NUMBER: _ClassVar[int]
     RECIPIENT_FIELD_NUMBER: _ClassVar[int]
@@ -72,6 +72,7 @@ class LogEntry(_message.Message):
     SIGNED_RETURN_PATH_FIELD_NUMBER: _ClassVar[int]
     UNSUBSCRIBE_REQUESTED_FIELD_NUMBER: _ClassVar[int]
     INCIDENT_ID_FIELD_NUMBER: _ClassVar[int]
+    HOLD_DOMAIN_FIELD_NUMBER: _ClassVar[int]
     delivery_id: str
     message_id: str
     recipient: str
@@ -102,7 +103,8 @@ class LogEntry(_message.Message):
     signed_return_path: bool
     unsubscribe_requested: bool
     incident_id: str
-    def __init__(self, delivery_id: _Optional[str] = ..., message_id: _Optional[str] = ..., recipient: _Optional[str] = ..., status: _Optional[_Union[LogStatus, str]] = ..., failure_type: _Optional[_Union[_qualification_pb2.FailureType, str]] = ..., failure_reason: _Optional[_Union[_qualification_pb2.FailureReason, str]] = ..., campaign_reason: _Optional[int] = ..., bounce_code: _Optional[_Union[_qualification_pb2.BounceCode, str]] = ..., last_reply: _Optional[_Union[_smtp_reply_pb2.SmtpReply, _Mapping]] = ..., rule_id: _Optional[str] = ..., retry_count: _Optional[int] = ..., accept_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., deadline_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., update_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., final_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., next_attempt_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., seed: _Optional[bool] = ..., epoch: _Optional[int] = ..., presumed: _Optional[bool] = ..., possible_duplicate: _Optional[bool] = ..., failure_cause: _Optional[_Union[_outcome_pb2.FailureCause, str]] = ..., hold_cause: _Optional[_Union[_outcome_pb2.HoldCause, str]] = ..., mx_host: _Optional[str] = ..., complaints: _Optional[int] = ..., requalified: _Optional[bool] = ..., normalized_text: _Optional[str] = ..., resubmit_until_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., signed_return_path: _Optional[bool] = ..., unsubscribe_requested: _Optional[bool] = ..., incident_id: _Optional[str] = ...) -> None: ...
+    hold_domain: str
+    def __init__(self, delivery_id: _Optional[str] = ..., message_id: _Optional[str] = ..., recipient: _Optional[str] = ..., status: _Optional[_Union[LogStatus, str]] = ..., failure_type: _Optional[_Union[_qualification_pb2.FailureType, str]] = ..., failure_reason: _Optional[_Union[_qualification_pb2.FailureReason, str]] = ..., campaign_reason: _Optional[int] = ..., bounce_code: _Optional[_Union[_qualification_pb2.BounceCode, str]] = ..., last_reply: _Optional[_Union[_smtp_reply_pb2.SmtpReply, _Mapping]] = ..., rule_id: _Optional[str] = ..., retry_count: _Optional[int] = ..., accept_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., deadline_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., update_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., final_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., next_attempt_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., seed: _Optional[bool] = ..., epoch: _Optional[int] = ..., presumed: _Optional[bool] = ..., possible_duplicate: _Optional[bool] = ..., failure_cause: _Optional[_Union[_outcome_pb2.FailureCause, str]] = ..., hold_cause: _Optional[_Union[_outcome_pb2.HoldCause, str]] = ..., mx_host: _Optional[str] = ..., complaints: _Optional[int] = ..., requalified: _Optional[bool] = ..., normalized_text: _Optional[str] = ..., resubmit_until_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., signed_return_path: _Optional[bool] = ..., unsubscribe_requested: _Optional[bool] = ..., incident_id: _Optional[str] = ..., hold_domain: _Optional[str] = ...) -> None: ...
 
 class LogEvent(_message.Message):
     __slots__ = ("cursor", "position", "outcome", "status_before", "status_after", "effect", "delivery_sent", "delivery_to_deliver")

@@ -179,12 +179,14 @@ class Cancellation(_message.Message):
     def __init__(self, actor: _Optional[str] = ..., comment: _Optional[str] = ...) -> None: ...
 
 class Hold(_message.Message):
-    __slots__ = ("cause", "next_attempt_time")
+    __slots__ = ("cause", "next_attempt_time", "domain")
     CAUSE_FIELD_NUMBER: _ClassVar[int]
     NEXT_ATTEMPT_TIME_FIELD_NUMBER: _ClassVar[int]
+    DOMAIN_FIELD_NUMBER: _ClassVar[int]
     cause: HoldCause
     next_attempt_time: _timestamp_pb2.Timestamp
-    def __init__(self, cause: _Optional[_Union[HoldCause, str]] = ..., next_attempt_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+    domain: str
+    def __init__(self, cause: _Optional[_Union[HoldCause, str]] = ..., next_attempt_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., domain: _Optional[str] = ...) -> None: ...
 
 class AsyncBounce(_message.Message):
     __slots__ = ("reply", "qualification")
