@@ -151,7 +151,7 @@ async def test_the_command_shows_sites_as_a_table_and_as_json(store: Redis, serv
     (line,) = (await emta(server, "sites", "--json")).splitlines()
 
     assert [cell.strip() for cell in row.strip("│ ").split("│")] == [
-        "slow", "slow", "2/2", "1", "100", "12/min", "0", "00:00:05"
+        "slow", "slow", "2/2", "12/min", "00:00:05", "0", "100", "1"
     ]  # fmt: skip
     assert json.loads(line)["site"]["connections"] == 2
 
