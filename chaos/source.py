@@ -167,7 +167,7 @@ class Source:
             self.accepted.setdefault(result.message_id, time.monotonic())
             return None
         problem = Problem.from_status(result.error)
-        if problem.code in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.RESOURCE_EXHAUSTED):
+        if problem.is_transient:
             self._note(problem)
             return problem.retry_after or _PAUSE_SECONDS
         self.refused[result.message_id] = problem.reason

@@ -77,10 +77,7 @@ from emta.submission import Submission
 if TYPE_CHECKING:
     from emta.feedback.v1.feedback_service_pb2_grpc import FeedbackServiceAsyncStub
 
-# A service that restarts is back within seconds; a client that waits a minute has waited enough.
-_PATIENCE_SECONDS = 60.0
 _LOOK_SECONDS = 0.1
-_TRANSIENT = frozenset({grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.RESOURCE_EXHAUSTED})
 
 
 class Client:
@@ -169,23 +166,12 @@ class Client:
         Every event carries the cursor to resume after it. Ends only with `stop_when_done`: when
         nothing of the delivery is in flight or pending.
         """
-        waited = 0.0
+        request = WatchLogsRequest(delivery_id=delivery_id, cursor=cursor, stop_when_done=stop_when_done)
         while True:
-            request = WatchLogsRequest(
-                delivery_id=delivery_id, cursor=cursor, stop_when_done=stop_when_done
-            )
-            try:
-                async for response in self._feedback.WatchLogs(request):
-                    waited = 0.0
-                    for event in response.events:
-                        cursor = event.cursor
-                        yield event
-            except grpc.aio.AioRpcError as error:
-                if error.code() not in _TRANSIENT or waited >= _PATIENCE_SECONDS:
-                    raise self._to_feedback.problem(error) from None
-                waited += 1.0
-                await asyncio.sleep(1.0)
-                continue
+            async for response in self._to_feedback.follow(lambda: self._feedback.WatchLogs(request)):
+                for event in response.events:
+                    request.cursor = event.cursor
+                    yield event
             # A service that drains ends its streams properly too: only "done" is the end.
             if stop_when_done:
                 return
@@ -230,20 +216,9 @@ class Client:
         asked = RequalifyOutcomesRequest()
         asked.CopyFrom(request)
         stub = RequalifyServiceStub(self._to_feedback.channel)
-        waited = 0.0
-        while True:
-            try:
-                async for response in stub.RequalifyOutcomes(asked):
-                    waited = 0.0
-                    asked.resume_token = response.resume_token
-                    yield response
-            except grpc.aio.AioRpcError as error:
-                if error.code() not in _TRANSIENT or waited >= _PATIENCE_SECONDS:
-                    raise self._to_feedback.problem(error) from None
-                waited += 1.0
-                await asyncio.sleep(1.0)
-                continue
-            return
+        async for response in self._to_feedback.follow(lambda: stub.RequalifyOutcomes(asked)):
+            asked.resume_token = response.resume_token
+            yield response
 
     async def requalifications(self) -> AsyncIterator[Requalification]:
         """Give what was corrected, by whom, when and why, the latest first."""

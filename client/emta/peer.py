@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncIterable, AsyncIterator, Callable
 from typing import Any, TypeVar
 
 import grpc
@@ -11,6 +12,9 @@ from emta.channel import connect
 from emta.problems import Problem
 
 _CALL_SECONDS = 30.0
+# A service that restarts is back within seconds; who waits a minute has waited enough.
+_PATIENCE_SECONDS = 60.0
+_AGAIN_SECONDS = 1.0
 
 Request = TypeVar("Request")
 Answer = TypeVar("Answer")
@@ -58,6 +62,22 @@ class Peer:
             if not page.next_page_token:
                 return
             asked.page_token = page.next_page_token
+
+    async def follow(self, begin: Callable[[], AsyncIterable[Answer]]) -> AsyncIterator[Answer]:
+        """Read a stream to its end, over reconnections: `begin` calls for it, or for what is left of it."""
+        waited = 0.0
+        while True:
+            try:
+                async for answer in begin():
+                    waited = 0.0
+                    yield answer
+                return
+            except grpc.aio.AioRpcError as error:
+                problem = self.problem(error)
+                if not problem.is_transient or waited >= _PATIENCE_SECONDS:
+                    raise problem from None
+            waited += _AGAIN_SECONDS
+            await asyncio.sleep(_AGAIN_SECONDS)
 
     def problem(self, error: grpc.aio.AioRpcError) -> Problem:
         """Say what went wrong; what gRPC says of it, in our own words and with who was asked."""

@@ -26,6 +26,8 @@ _LONGEST_MESSAGE = 250
 # say has details.
 _RESET = "RST_STREAM"
 
+_TRANSIENT = frozenset({grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.RESOURCE_EXHAUSTED})
+
 _CODES = {code.value[0]: code for code in grpc.StatusCode}
 
 
@@ -52,6 +54,11 @@ class Problem(Exception):
 
     def __repr__(self) -> str:
         return f"Problem({self.code.name}, {self.reason}, {self.message!r}, field={self.field!r})"
+
+    @property
+    def is_transient(self) -> bool:
+        """Whether the same may be answered otherwise in a while."""
+        return self.code in _TRANSIENT
 
     def to_status(self) -> Status:
         """Encode as google.rpc.Status."""

@@ -29,7 +29,6 @@ _WINDOW = 4
 _PATIENCE_SECONDS = 60.0
 _FIRST_WAIT_SECONDS = 0.25
 _LONGEST_WAIT_SECONDS = 5.0
-_TRANSIENT = frozenset({grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.RESOURCE_EXHAUSTED})
 
 _Call = grpc.aio.StreamStreamCall[SubmitMessagesRequest, SubmitMessagesResponse]
 
@@ -77,7 +76,7 @@ class Submission:
                 return
             except grpc.aio.AioRpcError as error:
                 problem = Problem.from_rpc_error(error)
-                if problem.code not in _TRANSIENT:
+                if not problem.is_transient:
                     raise
                 await self._wait(problem.retry_after, error)
             finally:
@@ -139,7 +138,7 @@ def _put_off(result: SubmitResult) -> Problem | None:
     if result.WhichOneof("result") != "error":
         return None
     problem = Problem.from_status(result.error)
-    return problem if problem.code in _TRANSIENT else None
+    return problem if problem.is_transient else None
 
 
 async def _write(call: _Call, batch: _Batch) -> None:
