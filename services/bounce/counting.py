@@ -10,8 +10,8 @@ was lost is sent again under its number, and counted once.
 from __future__ import annotations
 
 import secrets
-from collections.abc import AsyncIterator, Iterable
-from contextlib import asynccontextmanager
+from collections.abc import Iterable
+from contextlib import AbstractAsyncContextManager
 
 from redis.exceptions import RedisError, ResponseError
 
@@ -70,22 +70,20 @@ class Counting:
             _log.warning("replies_not_counted", replies=self._tally.dropped)
             self._tally.dropped = 0
 
-    @asynccontextmanager
-    async def running(self) -> AsyncIterator[None]:
+    def running(self) -> AbstractAsyncContextManager[None]:
         """Flush about once a second until the block ends, and then what is left."""
-        try:
-            async with beside(_log, self._keep_flushing):
-                yield
-        finally:
-            while await self._try_flush() and self._tally:
-                pass
-            if lost := _occurrences(self._batch) + self._tally.occurrences + self._tally.dropped:
-                _log.warning("replies_not_counted", replies=lost)
+        return beside(self._keep_flushing, _log, then=self._flush_all)
 
     async def _keep_flushing(self) -> None:
         while True:
             await self._clock.sleep_until(self._clock.now_ms() + _FLUSH_MS)
             await self._try_flush()
+
+    async def _flush_all(self) -> None:
+        while await self._try_flush() and self._tally:
+            pass
+        if lost := _occurrences(self._batch) + self._tally.occurrences + self._tally.dropped:
+            _log.warning("replies_not_counted", replies=lost)
 
     async def _try_flush(self) -> bool:
         try:

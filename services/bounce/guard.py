@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import secrets
 import time
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from functools import lru_cache
 from typing import Any
 
@@ -116,11 +116,9 @@ class Guard:
         _log.info("incident_closed", end=IncidentEnd.Name(end), **_told(incident))
         return True
 
-    @asynccontextmanager
-    async def watching(self) -> AsyncIterator[None]:
+    def watching(self) -> AbstractAsyncContextManager[None]:
         """Extend and close incidents when their time has come, until the block ends."""
-        async with beside(_log, self._watch):
-            yield
+        return beside(self._watch, _log)
 
     async def _watch(self) -> None:
         while self._on:

@@ -45,7 +45,7 @@ class LiveEdits:
     async def following(self, clock: Clock) -> AsyncIterator[None]:
         """Look now, and again and again until the block ends. Raises RedisError at the first look."""
         await self.look()
-        async with beside(_log, lambda: self._follow(clock)):
+        async with beside(lambda: self._follow(clock), _log):
             yield
 
     async def _follow(self, clock: Clock) -> None:

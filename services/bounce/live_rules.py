@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import AbstractAsyncContextManager, suppress
 from pathlib import Path
 
 from services.bounce import check, edit
@@ -62,11 +61,9 @@ class LiveRules:
             # With the qualifier goes what it remembered of answers without them.
             self.qualifier = Qualifier(self.qualifier.catalogue, edits)
 
-    @asynccontextmanager
-    async def following(self, clock: Clock) -> AsyncIterator[None]:
+    def following(self, clock: Clock) -> AbstractAsyncContextManager[None]:
         """Reload whenever the overrides' files change, until the block ends."""
-        async with beside(_log, lambda: self._follow(clock)):
-            yield
+        return beside(lambda: self._follow(clock), _log)
 
     async def _follow(self, clock: Clock) -> None:
         while self._overrides is not None:

@@ -22,15 +22,24 @@ async def lasting(work: Callable[[], Awaitable[None]], log: Log) -> None:
             await asyncio.sleep(_AGAIN_SECONDS)
 
 
+async def _nothing() -> None:
+    pass
+
+
 @asynccontextmanager
-async def beside(log: Log, *works: Callable[[], Awaitable[None]]) -> AsyncIterator[None]:
-    """Have some work done until the block ends (lasting); it has stopped when this returns."""
-    tasks = {asyncio.create_task(lasting(work, log)) for work in works}
+async def beside(
+    work: Callable[[], Awaitable[None]], log: Log, *, then: Callable[[], Awaitable[None]] = _nothing
+) -> AsyncIterator[None]:
+    """Have `work` done until the block ends (lasting), and `then` something else; both have come to their
+    end when this returns."""
+    task = asyncio.create_task(lasting(work, log))
     try:
         yield
     finally:
-        # Python 3.11's wait_for, in the store client, can swallow a cancellation: it is said again.
-        while tasks:
-            for task in tasks:
+        try:
+            # Python 3.11's wait_for, in the store client, can swallow a cancellation: it is said again.
+            while not task.done():
                 task.cancel()
-            _, tasks = await asyncio.wait(tasks, timeout=_AGAIN_SECONDS)
+                await asyncio.wait((task,), timeout=_AGAIN_SECONDS)
+        finally:
+            await then()

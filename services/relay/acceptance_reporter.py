@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager
 
 from emta.bounce.v1.bounce_service_pb2 import QualifyRepliesItem, QualifyRepliesResult
 from emta.problems import Problem
@@ -37,14 +37,9 @@ class AcceptanceReporter:
             self._acceptances.lost(told)
             raise
 
-    @asynccontextmanager
-    async def running(self) -> AsyncIterator[None]:
+    def running(self) -> AbstractAsyncContextManager[None]:
         """Report until the block ends, and once more what there is then."""
-        try:
-            async with beside(_log, self._run):
-                yield
-        finally:
-            await self.flush()
+        return beside(self._run, _log, then=self.flush)
 
     async def _run(self) -> None:
         while True:

@@ -107,7 +107,7 @@ async def running(settings: RelaySettings, clock: Clock | None = None) -> AsyncI
             reporter.running(),
             limits.running(),
             deliverer.running(),
-            beside(_log, headroom.run),
+            beside(headroom.run, _log),
             dispatcher.running(),
         ):
             try:

@@ -79,7 +79,7 @@ class Dispatcher:
             await work
 
     async def _run(self) -> None:
-        async with beside(_log, self._keep_leases):
+        async with beside(self._keep_leases, _log):
             while not self._stopping:
                 self._wake.clear()
                 try:

@@ -17,8 +17,8 @@ import asyncio
 import heapq
 import secrets
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Sequence
+from contextlib import AbstractAsyncContextManager
 from itertools import islice
 
 from redis.exceptions import RedisError
@@ -143,14 +143,9 @@ class Limits:
         holding.close(self._clock.now_ms(), recalled=recalled)
         self._schedule(holding)
 
-    @asynccontextmanager
-    async def running(self) -> AsyncIterator[None]:
+    def running(self) -> AbstractAsyncContextManager[None]:
         """Serve until the block ends, by when the connections are closed; then give everything back."""
-        try:
-            async with beside(_log, self.run):
-                yield
-        finally:
-            await self.close()
+        return beside(self.run, _log, then=self.close)
 
     async def run(self) -> None:
         """Carry to the store what is asked for, and keep leases, until cancelled."""

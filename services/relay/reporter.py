@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager
 
 from redis.exceptions import RedisError
 
@@ -56,14 +56,9 @@ class Reporter:
         """Look again: there are new outcomes."""
         self._wake.set()
 
-    @asynccontextmanager
-    async def running(self) -> AsyncIterator[None]:
+    def running(self) -> AbstractAsyncContextManager[None]:
         """Report until the block ends, and once more what is there then."""
-        try:
-            async with beside(_log, self._run):
-                yield
-        finally:
-            await self.flush()
+        return beside(self._run, _log, then=self.flush)
 
     async def _run(self) -> None:
         wait = _FIRST_WAIT_SECONDS

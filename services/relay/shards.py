@@ -41,11 +41,8 @@ class Shards:
     async def running(self) -> AsyncIterator[None]:
         """Have our share until the block ends. Raises RedisError."""
         await self.share()
-        try:
-            async with beside(_log, self._keep):
-                yield
-        finally:
-            await self.leave()
+        async with beside(self._keep, _log, then=self.leave):
+            yield
 
     async def _keep(self) -> None:
         while True:

@@ -23,7 +23,7 @@ async def test_it_has_stopped_when_the_block_ends_though_a_cancellation_is_swall
         finally:
             stopped.set()
 
-    async with asyncio.timeout(20), beside(LOG, work):
+    async with asyncio.timeout(20), beside(work, LOG):
         await working.wait()
 
     assert stopped.is_set()
@@ -41,7 +41,25 @@ async def test_a_defect_is_logged_and_the_work_goes_on() -> None:
         again.set()
         await asyncio.Event().wait()
 
-    async with asyncio.timeout(20), beside(LOG, work):
+    async with asyncio.timeout(20), beside(work, LOG):
         await again.wait()
 
     assert begun == 2
+
+
+async def test_what_is_to_follow_comes_when_the_work_has_stopped() -> None:
+    steps: list[str] = []
+
+    async def work() -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            steps.append("stopped")
+
+    async def then() -> None:
+        steps.append("then")
+
+    async with beside(work, LOG, then=then):
+        await asyncio.sleep(0)
+
+    assert steps == ["stopped", "then"]
