@@ -13,6 +13,7 @@ from emta.bounce.v1.qualification_pb2 import (
     Qualification,
 )
 from emta.bounce.v1.qualifications_service_pb2 import QualificationEdit, QualificationStatus
+from emta.terms import CAMPAIGN_REASON
 from services.bounce import terms
 
 Edits = Mapping[str, QualificationEdit]  # by MD5: what decides in place of the rules
@@ -62,7 +63,7 @@ def in_force(md5: str, edit: QualificationEdit | None, by_rules: Qualification, 
     meaning.reason = edit.reason or by_rules.reason
     if meaning.type == _IGNORED and meaning.reason == _NOT_DEFINED:
         meaning.reason = _ERROR_IGNORED
-    meaning.campaign_reason = terms.CAMPAIGN_REASON[meaning.reason]
+    meaning.campaign_reason = CAMPAIGN_REASON[meaning.reason]
     if edit.bounce_code:
         meaning.bounce_code = edit.bounce_code
     elif meaning.reason != by_rules.reason:

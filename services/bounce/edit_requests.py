@@ -12,6 +12,7 @@ from emta.bounce.v1.qualifications_service_pb2 import (
     SetQualificationRequest,
 )
 from emta.problems import invalid
+from emta.terms import CAMPAIGN_REASON, go_together
 from services.bounce import terms
 from services.chassis.audit import MAX_ACTOR, MAX_COMMENT
 from services.chassis.paging import page_size
@@ -66,9 +67,9 @@ def _edit(edit: QualificationEdit, *, ignored: bool) -> None:
         raise invalid("edit.type", "TYPE_INVALID", "the type of a row with status Ignore is Ignored")
     if not ignored and (not edit.type or edit.type not in FailureType.values()):
         raise invalid("edit.type", "TYPE_INVALID", "edit.type is none of the failure types")
-    if edit.reason not in terms.CAMPAIGN_REASON and not (ignored and not edit.reason):
+    if edit.reason not in CAMPAIGN_REASON and not (ignored and not edit.reason):
         raise invalid("edit.reason", "REASON_INVALID", "edit.reason is none that a message may have")
-    if not ignored and not terms.go_together(edit.type, edit.reason):
+    if not ignored and not go_together(edit.type, edit.reason):
         raise invalid(
             "edit.reason", "TYPE_REASON_INVALID", "edit: this type and this reason do not go together"
         )

@@ -25,7 +25,8 @@ from emta.bounce.v1.qualification_pb2 import (
     Scope,
 )
 from emta.bounce.v1.smtp_reply_pb2 import SmtpPhase
-from services.bounce import outage, terms
+from emta.terms import CAMPAIGN_REASON
+from services.bounce import outage
 from services.bounce.outage import Verdict
 from services.bounce.settings import BounceSettings
 from services.bounce.store.guard import (
@@ -254,7 +255,7 @@ def _as_held(meaning: Qualification, incident_id: str) -> Qualification:
     held.incident_id = incident_id
     held.held_reason, held.held_bounce_code = meaning.reason, meaning.bounce_code
     held.type, held.reason = FailureType.FAILURE_TYPE_SOFT, _UNREACHABLE
-    held.campaign_reason = terms.CAMPAIGN_REASON[_UNREACHABLE]
+    held.campaign_reason = CAMPAIGN_REASON[_UNREACHABLE]
     held.bounce_code = BounceCode.BOUNCE_CODE_TRANSIENT_FAILURE
     held.disposition = Disposition.DISPOSITION_RETRY_LATER
     held.cause, held.scope = Cause.CAUSE_BUSY, Scope.SCOPE_SITE

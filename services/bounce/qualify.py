@@ -8,6 +8,7 @@ from typing import NamedTuple
 from emta.bounce.v1.bounce_service_pb2 import QualifyRepliesResponse
 from emta.bounce.v1.qualification_pb2 import Disposition, Qualification
 from emta.bounce.v1.smtp_reply_pb2 import SmtpReply
+from emta.terms import CAMPAIGN_REASON
 from services.bounce import edit, normalize, terms
 from services.bounce.catalogue import Catalogue
 from services.bounce.masking import masked
@@ -117,7 +118,7 @@ def _by_rule(rule: Rule, permanent: bool) -> Qualification:
     meaning = Qualification(
         type=terms.type_under(rule.type or default.type, permanent),
         reason=reason,
-        campaign_reason=terms.CAMPAIGN_REASON[reason],
+        campaign_reason=CAMPAIGN_REASON[reason],
         bounce_code=code or rule.bounce_code,
         disposition=rule.disposition or terms.disposition_of(rule.bounce_code, permanent),
         cause=rule.cause,

@@ -21,6 +21,7 @@ from emta.bounce.v1.qualification_pb2 import (
     Scope,
 )
 from emta.bounce.v1.smtp_reply_pb2 import FailureKind, SmtpPhase
+from emta.terms import CAMPAIGN_REASON, go_together
 from services.bounce import terms
 from services.bounce.rule import EnhancedPattern, Rule, domain_of
 
@@ -183,9 +184,9 @@ def _check_meaning(rule: Rule) -> None:
     """Say where a rule means what no reply can. Raises ValueError."""
     default = terms.MEANINGS[rule.bounce_code]
     kind, reason = rule.type or default.type, rule.reason or default.reason
-    if reason not in terms.CAMPAIGN_REASON:
+    if reason not in CAMPAIGN_REASON:
         raise ValueError("reason is none that a message may have")
-    if not terms.go_together(kind, reason):
+    if not go_together(kind, reason):
         raise ValueError("type and reason do not go together (contract 1.2)")
     if kind == FailureType.FAILURE_TYPE_HARD and rule.disposition not in (None, _FINAL):
         raise ValueError("disposition is final where the type is hard")

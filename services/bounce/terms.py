@@ -1,12 +1,10 @@
-"""What bounce codes mean, and what replies make of it (contract 1.2 and 1.3): emta.terms, and more."""
+"""What bounce codes mean, and what replies make of it (contract 1.2 and 1.3); emta.terms has the rest."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 from emta.bounce.v1.qualification_pb2 import BounceCode, Disposition, FailureReason, FailureType
-from emta.terms import CAMPAIGN_REASON as CAMPAIGN_REASON
-from emta.terms import go_together as go_together
 
 
 @dataclass(frozen=True)

@@ -88,7 +88,7 @@ class Dispatcher:
                     _log.warning("store_away", error=type(error).__name__)
                     await asyncio.sleep(_STORE_AWAY_SECONDS)
                     continue
-                if next_look_ms is not None and not self._stopping:
+                if next_look_ms is not None:
                     await self._wait(next_look_ms)
             await self._drain()
 

@@ -10,6 +10,7 @@ from emta.bounce.v1.qualification_pb2 import (
     Qualification,
 )
 from emta.bounce.v1.smtp_reply_pb2 import SmtpReply
+from emta.terms import CAMPAIGN_REASON
 from services.bounce import terms
 from services.bounce.inbound.failure import failure_in
 from services.bounce.inbound.mail import Action, InboundMail, MailKind, Recipient
@@ -84,7 +85,7 @@ def _fixed(code: BounceCode, kind: FailureType | None, name: str) -> Qualificati
     return Qualification(
         type=kind or (default.type if default else FailureType.FAILURE_TYPE_IGNORED),
         reason=reason,
-        campaign_reason=terms.CAMPAIGN_REASON[reason],
+        campaign_reason=CAMPAIGN_REASON[reason],
         bounce_code=code,
         rule_id=f"inbound.{name}",
     )
@@ -97,4 +98,4 @@ def _soften(qualification: Qualification) -> None:
     if qualification.reason == FailureReason.FAILURE_REASON_NOT_DEFINED:
         qualification.reason = FailureReason.FAILURE_REASON_UNREACHABLE
         qualification.bounce_code = BounceCode.BOUNCE_CODE_TRANSIENT_FAILURE
-    qualification.campaign_reason = terms.CAMPAIGN_REASON[qualification.reason]
+    qualification.campaign_reason = CAMPAIGN_REASON[qualification.reason]
