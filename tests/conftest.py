@@ -57,3 +57,18 @@ async def store(store_url: str) -> AsyncIterator[Redis]:
     async with stores.connect(store_url, 5.0) as client:
         await client.flushall()
         yield client
+
+
+@pytest.fixture(params=["store_url", "cluster_url"])
+def any_store_url(request: pytest.FixtureRequest) -> str:
+    """One server, and a Cluster: both are worked with in the same way."""
+    url: str = request.getfixturevalue(request.param)
+    return url
+
+
+@pytest.fixture
+async def any_store(any_store_url: str) -> AsyncIterator[Redis]:
+    """The same, empty."""
+    async with stores.connect(any_store_url, 5.0) as client:
+        await client.flushall()
+        yield client

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -10,7 +9,6 @@ from redis.asyncio import Redis
 
 from emta.feedback.v1.feedback_service_pb2 import MessageQuery
 from emta.feedback.v1.log_pb2 import LogStatus
-from services.chassis import store as stores
 from tests.e2e.conftest import World, message
 from tests.e2e.false_replies import requalify, window
 
@@ -18,13 +16,6 @@ from tests.e2e.false_replies import requalify, window
 @pytest.fixture
 def store_url(cluster_url: str) -> str:
     return cluster_url
-
-
-@pytest.fixture
-async def store(store_url: str) -> AsyncIterator[Redis]:
-    async with stores.connect(store_url, 5.0) as client:
-        await client.flushall()
-        yield client
 
 
 async def test_messages_of_all_shards_are_delivered_reported_and_forgotten(

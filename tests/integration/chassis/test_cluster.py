@@ -27,19 +27,6 @@ count = Script("tests.integration.chassis", "count")
 PREFIXES = [f"{{p{number}}}:" for number in range(30)]
 
 
-@pytest.fixture(params=["store_url", "cluster_url"])
-def any_store_url(request: pytest.FixtureRequest) -> str:
-    url: str = request.getfixturevalue(request.param)
-    return url
-
-
-@pytest.fixture
-async def any_store(any_store_url: str) -> AsyncIterator[Redis]:
-    async with stores.connect(any_store_url, 5.0) as client:
-        await client.flushall()
-        yield client
-
-
 @pytest.fixture
 async def cluster(tmp_path: Path) -> AsyncIterator[valkey.RunningCluster]:
     """A Cluster for tests that break it."""

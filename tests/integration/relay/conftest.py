@@ -12,7 +12,6 @@ from redis.asyncio import Redis
 
 from demo.receiver.dns_server import DnsServer
 from demo.receiver.zone import Zone
-from services.chassis import store as stores
 from tests.integration.relay.relay_store import RelayStore
 from tests.integration.relay.scripted_world import World
 from tests.support.clock import ManualClock
@@ -26,20 +25,6 @@ async def world(clock: ManualClock) -> AsyncIterator[World]:
     async with AsyncExitStack() as stack:
         stack.push_async_callback(dns.close)
         yield World(zone, dns, clock, stack)
-
-
-@pytest.fixture(params=["store_url", "cluster_url"])
-def any_store_url(request: pytest.FixtureRequest) -> str:
-    """One server, and a Cluster: the queue is the same."""
-    url: str = request.getfixturevalue(request.param)
-    return url
-
-
-@pytest.fixture
-async def any_store(any_store_url: str) -> AsyncIterator[Redis]:
-    async with stores.connect(any_store_url, 5.0) as client:
-        await client.flushall()
-        yield client
 
 
 @pytest.fixture

@@ -5,20 +5,16 @@ from __future__ import annotations
 import asyncio
 import socket
 import struct
-from contextlib import closing
 from typing import Any
 
 import pytest
 
-from demo.receiver import Receiver
 from demo.receiver.certificate import server_context
 from emta.bounce.v1.smtp_reply_pb2 import FailureKind as Kind
 from emta.bounce.v1.smtp_reply_pb2 import SmtpPhase as Phase
 from services.relay import connection
-from services.relay.connector import Connector
-from services.relay.mx import MxResolver
-from services.relay.networks import Networks
 from services.relay.transaction import Delivered, Refused, Transaction
+from tests.integration.relay.demo_session import demo_session
 from tests.integration.relay.scripted_server import EHLO_STARTTLS, HANGS_UP, SILENCE, Reply, ScriptedServer
 from tests.integration.relay.scripted_world import (
     ADDRESS,
@@ -27,7 +23,6 @@ from tests.integration.relay.scripted_world import (
     HASTY,
     HUGE,
     MESSAGE,
-    PATIENT,
     World,
 )
 from tests.support.clock import ManualClock
@@ -240,23 +235,7 @@ async def test_what_is_injected_before_the_handshake_is_not_read_after_it(world:
 
 
 async def test_the_demo_receiver_gets_what_was_sent(clock: ManualClock) -> None:
-    async with Receiver(clock=clock) as receiver:
-        receiver.zone.add_site("new.example")
-        await receiver.follow_zone()
-        resolver = MxResolver(
-            [receiver.dns_address], clock, timeout_seconds=5, ehlo_name="relay.emta.example"
-        )
-        connector = Connector(
-            Networks(["127.0.0.0/8"]),
-            ehlo_name="relay.emta.example",
-            port=receiver.smtp_port,
-            timeouts=PATIENT,
-            starttls=True,
-            messages_per_connection=10,
-        )
-        with closing(resolver):
-            route = await resolver.route("new.example")
-        session = await connector.open(route)
+    async with demo_session(clock, starttls=True, messages_per_connection=10) as (receiver, session):
         for _ in range(3):
             message = Transaction("from@emta.example", "ok@new.example", b"", CONTENT, False, False)
             assert isinstance(await session.send(message), Delivered)

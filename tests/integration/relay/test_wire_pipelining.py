@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import closing
 
 import pytest
 
-from demo.receiver import Receiver
 from emta.bounce.v1.smtp_reply_pb2 import FailureKind as Kind
 from emta.bounce.v1.smtp_reply_pb2 import SmtpPhase as Phase
-from services.relay.connector import Connector
-from services.relay.mx import MxResolver
-from services.relay.networks import Networks
 from services.relay.transaction import Delivered, Refused, Transaction
+from tests.integration.relay.demo_session import demo_session
 from tests.integration.relay.scripted_server import SILENCE, Reply
-from tests.integration.relay.scripted_world import DOMAIN, PATIENT, Manner, World, message
+from tests.integration.relay.scripted_world import DOMAIN, Manner, World, message
 from tests.support.clock import ManualClock
 from tests.support.eventually import eventually
 
@@ -211,23 +207,7 @@ async def test_a_cancelled_transaction_gives_up_what_was_announced(world: World)
 
 @pytest.mark.parametrize("tls", [False, True], ids=["clear", "TLS"])
 async def test_the_demo_receiver_finds_no_fault_with_it(clock: ManualClock, tls: bool) -> None:
-    async with Receiver(clock=clock) as receiver:
-        receiver.zone.add_site("new.example")
-        await receiver.follow_zone()
-        resolver = MxResolver(
-            [receiver.dns_address], clock, timeout_seconds=5, ehlo_name="relay.emta.example"
-        )
-        connector = Connector(
-            Networks(["127.0.0.0/8"]),
-            ehlo_name="relay.emta.example",
-            port=receiver.smtp_port,
-            timeouts=PATIENT,
-            starttls=tls,
-            messages_per_connection=100,
-        )
-        with closing(resolver):
-            route = await resolver.route("new.example")
-        session = await connector.open(route)
+    async with demo_session(clock, starttls=tls, messages_per_connection=100) as (receiver, session):
         contents = [b"Subject: %d\r\n\r\n.%b\r\n" % (number, b"x" * number) for number in range(50)]
         messages = [
             Transaction("from@emta.example", "ok@new.example", b"", each, False, False) for each in contents
