@@ -125,13 +125,17 @@ class DeliveryAgent:
         self._left -= 1
         span = begin_span("relay", "smtp.transaction", job.traceparent)
         try:
-            result = await session.send(job.transaction, self._following)
+            result = await session.send(
+                job.transaction,
+                self._following,
+                lambda: self._clock.now_ms() < job.claimed.leased_until_ms,
+            )
         except BaseException as error:
             span.fail(type(error).__name__)
             span.end()
             lane.abandon(job)
             raise
-        span.set(emta__result=type(result).__name__.lower())
+        span.set(emta__result="withheld" if result is None else type(result).__name__.lower())
         if isinstance(result, Refused):
             span.set(smtp__code=result.reply.code)
         span.end()

@@ -24,6 +24,9 @@ _PHASES = (_MAIL, _RCPT, _DATA)
 # First digits of the replies hoped for.
 _HOPED_FOR = {_MAIL: 2, _RCPT: 2, _DATA: 3}
 
+_Following = Callable[[], Transaction | None]
+_StillOurs = Callable[[], bool]
+
 
 class Session:
     """A server that is ready for messages. One at a time."""
@@ -47,12 +50,19 @@ class Session:
         return self._ready and self._left > 0 and self._wire.usable
 
     async def send(
-        self, message: Transaction, following: Callable[[], Transaction | None] | None = None
-    ) -> Result:
+        self,
+        message: Transaction,
+        following: _Following | None = None,
+        still_ours: _StillOurs = lambda: True,
+    ) -> Result | None:
         """Offer a message to the server. A session that is not usable refuses it as CONNECTION_LOST.
 
         `following` is asked for the next message right before this one's final dot; its envelope goes out
         behind the dot (RFC 2920 section 3.1), which saves a round trip. The next call must then be for it.
+
+        `still_ours` is asked right before the final dot. When it says no, the message is not delivered,
+        the connection is closed, and the result is None: a server may take minutes up to its 354, or we
+        may have stood still, and somebody else is sending the message by now.
         """
         if self._announced is not None and self._announced is not message:
             raise ValueError("another message was announced")
@@ -71,7 +81,7 @@ class Session:
         # Stays so when we are cancelled in the middle.
         self._ready = False
         refused = await self._offer(message, place)
-        result = refused or await self._send_content(message, place, following)
+        result = refused or await self._send_content(message, place, following, still_ours)
         self._ready = True
         return result
 
@@ -144,14 +154,16 @@ class Session:
         return _outdone(refusal, place, refusal.phase, wire.failure) if wire.failure else refusal
 
     async def _send_content(
-        self, message: Transaction, place: Place, following: Callable[[], Transaction | None] | None
-    ) -> Result:
+        self, message: Transaction, place: Place, following: _Following | None, still_ours: _StillOurs
+    ) -> Result | None:
         parts = transaction.stuffed(message)
-        octets = sum(map(len, parts))
         try:
-            complete = await self._upload(parts, octets, following)
+            complete = await self._upload(parts, following, still_ours)
         except WireFailed as failed:
             return Refused(place.failure(_DATA, failed.kind, failed.text))
+        if complete is None:
+            self._wire.close()
+            return None
         phase = _DOT if complete else _DATA
         try:
             reply = await self._wire.reply(self._timeouts.dot)
@@ -176,10 +188,11 @@ class Session:
         )
 
     async def _upload(
-        self, parts: list[bytes], octets: int, following: Callable[[], Transaction | None] | None
-    ) -> bool:
-        """Send the content and the final dot; False: the server answered, or was lost, before the end."""
-        wire = self._wire
+        self, parts: list[bytes], following: _Following | None, still_ours: _StillOurs
+    ) -> bool | None:
+        """Send the content and the final dot; False: the server answered, or was lost, before the end;
+        None: the dot was withheld."""
+        wire, octets = self._wire, sum(map(len, parts))
         by = asyncio.get_running_loop().time() + self._timeouts.upload(octets)
         # An answer to the content may come before its end.
         wire.owed(1)
@@ -190,6 +203,8 @@ class Session:
                 wire.write(whole[start : start + _CHUNK])
                 if not await wire.sent(by) or wire.answered:
                     return False
+        if not still_ours():
+            return None
         tail, replies = END_OF_DATA, 0
         if following is not None and self._left > 0 and "pipelining" in self._offered:
             self._announced = following()

@@ -67,6 +67,17 @@ async def test_a_large_message_arrives_whole(world: World) -> None:
     assert server.contents == [HUGE.content + b".\r\n"]
 
 
+@pytest.mark.parametrize("message", [MESSAGE, HUGE], ids=["small", "huge"])
+async def test_the_dot_is_withheld_when_the_message_is_somebody_elses_by_then(
+    world: World, message: Transaction
+) -> None:
+    server = await world.script()
+    session = await world.open()
+    assert await session.send(message, still_ours=lambda: server.verbs[-1] != "DATA") is None
+    assert not session.usable
+    assert server.contents == []
+
+
 @pytest.mark.parametrize("code", [b"250", b"251", b"252", b"200"])
 async def test_any_2xx_at_the_dot_is_a_delivery(world: World, code: bytes) -> None:
     await world.script(DOT=code + b" fine\r\n")
