@@ -13,13 +13,20 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 # An answer may take a quarter of a second (fault F16); what gRPC holds before we see it takes its part.
-_LONGEST_SECONDS = 0.1
-# Who was told to come later than that may have come in vain: the rate has changed by then.
-_LONGEST_DELAY_SECONDS = 5.0
+_LONGEST_SECONDS = 0.15
+# Who was told to come later than that may have come in vain: the rate has changed by then. Were it much
+# shorter, all who exceed it would come at once and be refused at once, with nothing to do in between.
+_LONGEST_DELAY_SECONDS = 30.0
+# Who comes a moment too early is refused again.
+_SLACK = 1.1
 # Before anything was measured: what a 10 KB message takes on a slow machine.
 _FIRST_SECONDS_PER_MESSAGE = 300e-6
-# The last ten batches or so.
-_WEIGHT = 0.1
+# So much of what was measured counts.
+_MEMORY_SECONDS = 1.0
+# Turns of the loop in which gRPC hands over the next call, if there is one.
+_TURNS = 4
+# They must not keep what has come in from being accepted.
+_MOST_AT_A_TIME = 20
 
 
 class Intake:
@@ -28,25 +35,44 @@ class Intake:
     def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
         self._now = now  # seconds, from any beginning
         self.turn = asyncio.Lock()  # whose turn it is to be checked
+        self._come = 0  # batches
         self._inside = 0  # messages
-        self._seconds_per_message = _FIRST_SECONDS_PER_MESSAGE
+        # What was measured last: messages, and the seconds that they took.
+        self._messages, self._seconds = _MEMORY_SECONDS / _FIRST_SECONDS_PER_MESSAGE, _MEMORY_SECONDS
         self._last_end = 0.0
         self._booked_until = 0.0
 
-    def has_room(self) -> bool:
-        """Whether a batch that comes now would be answered in time."""
-        return self._inside * self._seconds_per_message <= _LONGEST_SECONDS
+    @property
+    def _seconds_per_message(self) -> float:
+        return self._seconds / self._messages
 
-    def appointment(self, messages: int) -> float:
-        """Give the seconds after which so many refused messages should come again.
+    def put_off(self, messages: int) -> float | None:
+        """Give the seconds after which a batch that comes now should come again; None: it may come in.
 
         Each gets a time of its own, as far behind the one before as it takes to be accepted: told the same
         time, all would come at once and be refused again.
         """
+        self._come += 1
+        if not self._inside or (self._inside + messages) * self._seconds_per_message <= _LONGEST_SECONDS:
+            return None
         now = self._now()
         soonest = now + self._inside * self._seconds_per_message
-        self._booked_until = max(soonest, self._booked_until) + messages * self._seconds_per_message
-        return min(self._booked_until - now, _LONGEST_DELAY_SECONDS)
+        booked_until = max(soonest, self._booked_until) + _SLACK * messages * self._seconds_per_message
+        self._booked_until = min(booked_until, now + _LONGEST_DELAY_SECONDS)
+        return self._booked_until - now
+
+    async def all_counted(self) -> None:
+        """Return when no batch has come for a few turns of the loop, or many have.
+
+        gRPC hands over one call after the other, each takes a few turns. Were batches checked in between,
+        those behind would wait where nobody counts them.
+        """
+        for _ in range(_MOST_AT_A_TIME):
+            come = self._come
+            for _ in range(_TURNS):
+                await asyncio.sleep(0)
+            if come == self._come:
+                return
 
     @contextmanager
     def holding(self, messages: int) -> Iterator[None]:
@@ -61,6 +87,8 @@ class Intake:
 
     def _learn(self, began: float, now: float, messages: int) -> None:
         # From one answer to the next: what else the process does in between makes batches wait too.
-        took = (now - max(began, self._last_end)) / messages
-        self._seconds_per_message += _WEIGHT * (took - self._seconds_per_message)
+        took = now - max(began, self._last_end)
+        keep = _MEMORY_SECONDS / (_MEMORY_SECONDS + took)
+        self._messages = keep * self._messages + messages
+        self._seconds = keep * self._seconds + took
         self._last_end = now

@@ -1,6 +1,8 @@
 """Who is let in when more comes than can be accepted."""
 
-from contextlib import suppress
+import asyncio
+import heapq
+from contextlib import ExitStack, suppress
 
 import pytest
 
@@ -31,12 +33,14 @@ def intake(seconds: Seconds) -> Intake:
     return intake
 
 
-def test_what_would_wait_too_long_has_no_room(intake: Intake) -> None:
-    with intake.holding(50):
-        assert intake.has_room()
-        with intake.holding(100):
-            assert not intake.has_room()
-    assert intake.has_room()
+def test_what_would_wait_too_long_is_put_off(intake: Intake) -> None:
+    with intake.holding(40):
+        assert intake.put_off(100) is None
+        assert intake.put_off(120)
+
+
+def test_a_batch_that_is_alone_is_let_in_however_long_it_takes(intake: Intake) -> None:
+    assert intake.put_off(1_000) is None
 
 
 def test_a_batch_that_fails_gives_its_room_back_and_teaches_nothing(
@@ -46,7 +50,7 @@ def test_a_batch_that_fails_gives_its_room_back_and_teaches_nothing(
         seconds.now += 60
         raise RuntimeError
     with intake.holding(90):
-        assert intake.has_room()
+        assert intake.put_off(10) is None
 
 
 def test_a_slow_store_leaves_less_room(intake: Intake, seconds: Seconds) -> None:
@@ -54,21 +58,86 @@ def test_a_slow_store_leaves_less_room(intake: Intake, seconds: Seconds) -> None
         with intake.holding(10):
             seconds.now += 1.0
     with intake.holding(10):
-        assert not intake.has_room()
+        assert intake.put_off(10)
 
 
-def test_refused_batches_are_told_different_times_as_far_apart_as_they_take(intake: Intake) -> None:
+def test_batches_that_end_together_have_taken_what_the_first_has(intake: Intake, seconds: Seconds) -> None:
+    # A hundred messages took two seconds, so did the nine hundred beside them.
+    for _ in range(20):
+        with ExitStack() as inside:
+            for _ in range(10):
+                inside.enter_context(intake.holding(100))
+            seconds.now += 2.0
+    with intake.holding(50):
+        assert intake.put_off(20) is None
+        assert intake.put_off(30)
+
+
+def test_batches_are_told_different_times_as_far_apart_as_they_take(intake: Intake) -> None:
     with intake.holding(200):
-        told = [intake.appointment(100) for _ in range(3)]
-    assert told == pytest.approx([0.3, 0.4, 0.5], rel=0.01)
+        told = [intake.put_off(100) for _ in range(3)]
+    assert told == pytest.approx([0.31, 0.42, 0.53], rel=0.01)
 
 
 def test_nobody_is_told_to_come_in_a_minute(intake: Intake) -> None:
-    told = [intake.appointment(100) for _ in range(600)]
-    assert max(told) <= 5.0
+    with intake.holding(100):
+        told = [intake.put_off(100) or 0 for _ in range(600)]
+    assert max(told) <= 30.0
+
+
+def test_an_overload_leaves_the_relay_no_idle_time(intake: Intake, seconds: Seconds) -> None:
+    # Two seconds of ten times what it can take: a batch of 100 every 10 ms, each takes 0.1 s.
+    began = seconds.now
+    coming = [began + number * 0.01 for number in range(200)]
+    with ExitStack() as inside:
+        free_at, refusals = began, 0
+        while coming:
+            arrival = heapq.heappop(coming)
+            if free_at <= arrival:
+                seconds.now = free_at
+                inside.close()
+            seconds.now = arrival
+            if (delay := intake.put_off(100)) is None:
+                inside.enter_context(intake.holding(100))
+                free_at = arrival + 0.1
+            else:
+                refusals += 1
+                heapq.heappush(coming, arrival + delay)
+    assert free_at - began < 1.25 * 200 * 0.1
+    assert refusals < 2 * 200
 
 
 def test_an_appointment_is_forgotten_when_its_time_is_over(intake: Intake, seconds: Seconds) -> None:
-    first = intake.appointment(100)
-    seconds.now += 10
-    assert intake.appointment(100) == pytest.approx(first, rel=0.01)
+    with intake.holding(100):
+        first = intake.put_off(100)
+        seconds.now += 10
+        assert intake.put_off(100) == pytest.approx(first, rel=0.01)
+
+
+async def test_what_has_come_is_counted_before_work_goes_on(intake: Intake) -> None:
+    """As gRPC does, a batch comes every few turns of the loop."""
+    counted = 0
+
+    async def come() -> None:
+        nonlocal counted
+        for _ in range(5):
+            for _ in range(3):
+                await asyncio.sleep(0)
+            intake.put_off(100)
+            counted += 1
+
+    coming = asyncio.create_task(come())
+    await intake.all_counted()
+    assert counted == 5
+    await coming
+
+
+async def test_a_flood_does_not_stop_work_for_good(intake: Intake) -> None:
+    async def flood() -> None:
+        while True:
+            intake.put_off(100)
+            await asyncio.sleep(0)
+
+    flooding = asyncio.create_task(flood())
+    await intake.all_counted()
+    flooding.cancel()
