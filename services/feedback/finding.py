@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from hashlib import blake2b
 
 from emta.feedback.v1.outcome_pb2 import Outcome
-from services.chassis.domain_names import a_labels
+from services.chassis.domain_names import folded
 
 # For how long after their acceptance: 3.5 days of validity, seven in which a bounce counts, and some more.
 DAYS = 12
@@ -22,15 +21,8 @@ def by_message_id(header_message_id: str) -> bytes:
 
 
 def by_recipient(address: str) -> bytes:
-    """Digest of an address, its domain in any alphabet.
-
-    Receivers fold local parts in their reports, so that case tells nothing. What is no address has a
-    digest, too: mails tell such ones, and nothing is found by them.
-    """
-    local, at, domain = address.strip().rpartition("@")
-    with suppress(ValueError):
-        domain = a_labels(domain)
-    return _digest(b"recipient", (local + at + domain).lower())
+    """Digest of an address, its domain in any alphabet; of what is no address, too."""
+    return _digest(b"recipient", folded(address))
 
 
 def index_entry(outcome: Outcome) -> bytes:

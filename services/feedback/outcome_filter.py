@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from emta.bounce.v1.qualification_pb2 import BounceCode
 from emta.feedback.v1 import requalify_service_pb2 as messages
 from emta.feedback.v1.log_pb2 import LogEntry
 from emta.problems import invalid
+from services.chassis.domain_names import a_labels
 from services.feedback.requests import delivery_id
 from services.feedback.store.ledger import HOUR_MS, FailedMessage
 
@@ -15,6 +17,7 @@ _MAX_LIST, _MAX_ENTRY, _MAX_TEXT = 100, 256, 256
 # A month: twice as long as failures can be found.
 _MAX_WINDOW_MS = 31 * 24 * HOUR_MS
 _WILD = "*"
+_DOMAIN = re.compile(r"[a-z0-9_-]+(?:\.[a-z0-9_-]+)*")
 
 
 class OutcomeFilter:
@@ -96,12 +99,14 @@ def _check(field: str, values: Sequence[object]) -> None:
 
 
 def _domain(name: str) -> str:
-    """Check a recipients' domain: others would match nothing, and silently so."""
-    if _WILD in name or not name.isascii():
-        raise invalid(
-            "filter.domains", "FILTER_INVALID", 'filter.domains: A-labels of whole domains, without "*"'
-        )
-    return name.lower().rstrip(".")
+    """Give a recipients' domain as the ledger has it; what is none would match nothing, and silently so."""
+    try:
+        domain = a_labels(name.rstrip("."))
+    except ValueError:
+        domain = ""
+    if not _DOMAIN.fullmatch(domain):
+        raise invalid("filter.domains", "FILTER_INVALID", 'filter.domains: whole domain names, without "*"')
+    return domain
 
 
 def _mx_host(pattern: str) -> str:

@@ -102,7 +102,7 @@ def requalify(
         bad_input("--why: --apply needs a reason, for the record")
     request = RequalifyOutcomesRequest(
         filter=OutcomeFilter(
-            domains=[_a_labels(name) for name in domain],
+            domains=domain,
             mx_hosts=mx,
             text=text,
             bounce_codes=code,  # type: ignore[arg-type]
@@ -254,10 +254,3 @@ def _time(option: str, text: str) -> datetime:
     except ValueError:
         bad_input(f"{option} {text}: a date, or a date and a time of day, as in 2020-12-15T14:00 (UTC)")
     return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment
-
-
-def _a_labels(domain: str) -> str:
-    try:
-        return domain.encode("idna").decode().lower()
-    except UnicodeError:
-        bad_input(f"--domain {domain}: no domain name")

@@ -13,6 +13,7 @@ from emta.feedback.v1.feedback_service_pb2 import MessageQuery
 from emta.feedback.v1.log_pb2 import LogEntry, LogStatus
 from emta.return_path import ForgedError, MessageName, ReturnPaths
 from services.bounce.inbound.mail import InboundMail, MailKind, Recipient
+from services.chassis.domain_names import folded
 
 _MESSAGE_ID = re.compile(r"<[^<>\s]{1,996}>")
 # Clocks of reporting servers are wrong by so much now and then.
@@ -116,8 +117,8 @@ def _about(mail: InboundMail, recipient: Recipient, rows: Sequence[LogEntry]) ->
     Of a mail about several recipients (a list that was expanded behind our recipient), or of several
     messages with one Message-ID, the one to this recipient. Else it is the only one: forwarded, perhaps.
     """
-    addresses = {address.lower() for address in addresses_of(mail, recipient)}
-    own = next((row for row in rows if row.recipient.lower() in addresses), None)
+    addresses = set(map(folded, addresses_of(mail, recipient)))
+    own = next((row for row in rows if folded(row.recipient) in addresses), None)
     if own is not None or len(rows) != 1 or len(mail.recipients) != 1:
         return own
     return rows[0]

@@ -98,6 +98,21 @@ def test_domain_and_delivery_are_told_by_the_index() -> None:
     assert not OutcomeFilter(told(delivery_id="d2", domains=["gmail.com"])).may_match(failed)
 
 
+@pytest.mark.parametrize("name", ["STRASSE.b\u00fccher.example", "strasse.xn--bcher-kva.example."])
+def test_a_domain_is_found_in_any_alphabet(name: str) -> None:
+    failed = FailedMessage(1, "strasse.xn--bcher-kva.example", 1, "d1", "m1")
+
+    assert OutcomeFilter(told(domains=[name])).may_match(failed)
+
+
+def test_a_domain_is_that_of_idna_2008() -> None:
+    """To IDNA 2003, which Python's own codec has, it is strasse.example: somebody else."""
+    wanted = OutcomeFilter(told(domains=["stra\u00dfe.example"]))
+
+    assert wanted.may_match(FailedMessage(1, "xn--strae-oqa.example", 1, "d1", "m1"))
+    assert not wanted.may_match(FailedMessage(1, "strasse.example", 1, "d1", "m1"))
+
+
 @pytest.mark.parametrize(
     ("fields", "field", "reason"),
     [
@@ -107,7 +122,9 @@ def test_domain_and_delivery_are_told_by_the_index() -> None:
         ({"domains": ["a.example"] * 101}, "filter.domains", "FILTER_INVALID"),
         ({"domains": [""]}, "filter.domains", "FILTER_INVALID"),
         ({"domains": ["*.example"]}, "filter.domains", "FILTER_INVALID"),
-        ({"domains": ["b\u00fccher.example"]}, "filter.domains", "FILTER_INVALID"),
+        ({"domains": ["a..example"]}, "filter.domains", "FILTER_INVALID"),
+        ({"domains": ["a@b.example"]}, "filter.domains", "FILTER_INVALID"),
+        ({"domains": ["\u2603\u200d.example"]}, "filter.domains", "FILTER_INVALID"),
         ({"mx_hosts": ["mx*.example"]}, "filter.mx_hosts", "FILTER_INVALID"),
         ({"mx_hosts": ["*."]}, "filter.mx_hosts", "FILTER_INVALID"),
         ({"bounce_codes": [11]}, "filter.bounce_codes", "FILTER_INVALID"),
