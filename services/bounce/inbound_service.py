@@ -172,9 +172,10 @@ class InboundService(inbound_service_pb2_grpc.InboundServiceServicer):
             else:
                 recipient = case.recipients[number]
                 recipient.effect = _effect(result)
-                if result.recorded.duplicate and recipient.found_by == FoundBy.FOUND_BY_RECIPIENT:
+                if result.recorded.duplicate:
                     # The last one to him may be another by now than the one that the mail was recorded for.
-                    recipient.tenant = recipient.delivery_id = recipient.message_id = ""
+                    recipient.delivery_id = result.recorded.delivery_id
+                    recipient.message_id = result.recorded.message_id
                 answer = case.answers[number]
                 # What a mail says of a message of ours counts; anybody can send other mails.
                 if answer is not None and not result.recorded.duplicate:

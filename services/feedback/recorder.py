@@ -82,11 +82,15 @@ class Recorder:
             # What was there before may not be on replicas yet.
             await ledger.replicated()
             positions = []
+        firsts = iter(await ledger.names_at([-position for position in positions if position < 0]))
         for number, change, position in zip(decided, changes, positions, strict=True):
             if position == 0:
                 again.append(number)
             elif position < 0:
-                results[number] = RecordOutcomesResult(recorded=Recorded(duplicate=True))
+                delivery, message = next(firsts)
+                results[number] = RecordOutcomesResult(
+                    recorded=Recorded(duplicate=True, delivery_id=delivery, message_id=message)
+                )
             else:
                 _trace(items[number].outcome, change)
                 results[number] = RecordOutcomesResult(

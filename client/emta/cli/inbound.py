@@ -227,7 +227,5 @@ def _said(recipient: InboundRecipient) -> str:
     if not recipient.found_by:
         return ", ".join((*parts, "no message of ours"))
     found_by, effect = _FOUND_BY[recipient.found_by], _EFFECTS[recipient.effect]
-    if not recipient.message_id:
-        return ", ".join((*parts, f"{effect} (by {found_by})"))
     message = f"message {recipient.message_id} of {recipient.delivery_id} (by {found_by})"
     return ", ".join((*parts, f"{message}: {effect}"))

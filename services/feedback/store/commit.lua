@@ -8,7 +8,8 @@
 --          n, n counters (name, change), domain, m, m counters of the domain (name, change),
 --          hour in which it made the message fail ("": it did not), what the index of failures keeps,
 --          what the index of accepted messages gets: day (4 octets), digests (8 each); "": nothing
--- Returns for every outcome its position, 0 when the row has changed meanwhile, or -1 for a duplicate.
+-- Returns for every outcome its position, 0 when the row has changed meanwhile, or for a duplicate
+-- minus the position of the first.
 
 local prefix = KEYS[1]
 local now, remember, keep_failed, keep_found = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
@@ -79,8 +80,9 @@ while at <= #ARGV do
         unchanged = (present and string.match(present, "^%d+") or "") == expected
     end
 
-    if unsequenced ~= "" and redis.call("EXISTS", seen) == 1 then
-        results[#results + 1] = -1
+    local first = unsequenced ~= "" and redis.call("GET", seen)
+    if first then
+        results[#results + 1] = -tonumber(first)
     elseif not unchanged then
         results[#results + 1] = 0
     else
@@ -93,7 +95,7 @@ while at <= #ARGV do
             redis.call("ZADD", prefix .. "rows:" .. name, position, message)
         end
         if unsequenced ~= "" then
-            redis.call("SET", seen, "1", "EX", remember)
+            redis.call("SET", seen, position, "EX", remember)
         end
         events[#events + 1] = string.format("%d %d %d %s", position,
             delivery.sent + (delivery.counters.sent or 0),

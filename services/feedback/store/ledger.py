@@ -15,7 +15,7 @@ feedback:{t:<tenant>}:failed:<hour>      stream: the messages that failed in an 
                                          the position, "<domain> <epoch> <delivery> <message>"; ids likewise
 feedback:{t:<tenant>}:found:<day>:<bucket>      string: of the messages accepted in a day of Unix time,
                                          digest of Message-ID or recipient and position, 6 octets each
-feedback:{t:<tenant>}:seen:<producer>NUL<key>   unsequenced outcomes, remembered for eight days
+feedback:{t:<tenant>}:seen:<producer>NUL<key>   position of an unsequenced outcome, kept for eight days
 """
 
 from __future__ import annotations
@@ -107,7 +107,10 @@ class Ledger:
         return [_row(value) for value in values]
 
     async def commit(self, changes: Iterable[Change], now_ms: int) -> list[int]:
-        """Commit; gives per change its position, 0 when its row has changed, -1 for a duplicate."""
+        """Commit; gives per change its position, or 0 when its row has changed.
+
+        For a duplicate, minus the position of the first.
+        """
         args: list[Value] = [now_ms, _REMEMBER_SECONDS, _KEEP_FAILED_SECONDS, _KEEP_FOUND_SECONDS]
         for change in changes:
             entry = change.entry

@@ -181,7 +181,7 @@ async def test_the_same_mail_again_changes_nothing_whatever_was_put_on_top(world
     assert before == after
 
 
-async def test_the_same_mail_again_names_no_other_message_to_its_recipient(world: World) -> None:
+async def test_the_same_mail_again_names_the_message_that_it_was_recorded_for(world: World) -> None:
     await world.sent("m1", recipient="you@b.example")
     world.clock.advance(10)
     await world.sent("m2", recipient="you@b.example")
@@ -194,7 +194,7 @@ async def test_the_same_mail_again_names_no_other_message_to_its_recipient(world
 
     # m1 is the last one sent now, and nothing was recorded about it.
     assert (again.found_by, again.effect) == (BY_RECIPIENT, DUPLICATE)
-    assert (again.tenant, again.delivery_id, again.message_id) == ("", "", "")
+    assert (again.tenant, again.delivery_id, again.message_id) == ("default", "d1", "m2")
     assert (await world.entry("m1")).status == LogStatus.LOG_STATUS_SENT
 
 

@@ -54,6 +54,19 @@ async def test_what_is_told_twice_counts_once(client: Client) -> None:
     assert (figures.sent, figures.complaints) == (1, 1)
 
 
+async def test_a_duplicate_names_the_message_that_the_first_was_recorded_for(client: Client) -> None:
+    """Whoever finds it by its recipient takes the last message to him, which is another by now."""
+    first, again = (item(outcome("complaint", message=message), "arf-1") for message in ("m1", "m2"))
+    await record(client, *story("m1", "taken_into_account"), *story("m2", "taken_into_account"), first)
+
+    for batch in ([again], [first, again]):
+        answer = await record(client, *batch)
+        recorded = [result.recorded for result in answer.results]
+        assert [(each.duplicate, each.delivery_id, each.message_id) for each in recorded] == [
+            (True, "d1", "m1")
+        ] * len(batch)
+
+
 async def test_outcome_n_waits_for_n_minus_1(client: Client) -> None:
     taken, deferred, sent = story("m1", "taken_into_account", "deferral", "sent")
 

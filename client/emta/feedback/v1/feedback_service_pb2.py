@@ -31,7 +31,7 @@ from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__
 from google.rpc import status_pb2 as google_dot_rpc_dot_status__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\'emta/feedback/v1/feedback_service.proto\x12\x10\x65mta.feedback.v1\x1a\"emta/bounce/v1/qualification.proto\x1a\x1f\x65mta/feedback/v1/delivery.proto\x1a\x1a\x65mta/feedback/v1/log.proto\x1a\x1e\x65mta/feedback/v1/outcome.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17google/rpc/status.proto\"\xb6\x02\n\x13OpenDeliveryRequest\x12\x13\n\x0b\x64\x65livery_id\x18\x01 \x01(\t\x12\r\n\x05label\x18\x02 \x01(\t\x12\x17\n\nto_deliver\x18\x03 \x01(\x04H\x00\x88\x01\x01\x12+\n\x08validity\x18\x04 \x01(\x0b\x32\x19.google.protobuf.Duration\x12.\n\nlimit_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x45\n\x08metadata\x18\x06 \x03(\x0b\x32\x33.emta.feedback.v1.OpenDeliveryRequest.MetadataEntry\x1a/\n\rMetadataEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x42\r\n\x0b_to_deliver\"D\n\x14OpenDeliveryResponse\x12,\n\x08\x64\x65livery\x18\x01 \x01(\x0b\x32\x1a.emta.feedback.v1.Delivery\"+\n\x14\x43loseDeliveryRequest\x12\x13\n\x0b\x64\x65livery_id\x18\x01 \x01(\t\"X\n\x15\x43loseDeliveryResponse\x12,\n\x08\x64\x65livery\x18\x01 \x01(\x0b\x32\x1a.emta.feedback.v1.Delivery\x12\x11\n\tcancelled\x18\x02 \x01(\x04\"^\n\x15RecordOutcomesRequest\x12\x10\n\x08producer\x18\x01 \x01(\t\x12\x33\n\x05items\x18\x02 \x03(\x0b\x32$.emta.feedback.v1.RecordOutcomesItem\"V\n\x12RecordOutcomesItem\x12\x14\n\x0cproducer_key\x18\x01 \x01(\t\x12*\n\x07outcome\x18\x02 \x01(\x0b\x32\x19.emta.feedback.v1.Outcome\"Q\n\x16RecordOutcomesResponse\x12\x37\n\x07results\x18\x01 \x03(\x0b\x32&.emta.feedback.v1.RecordOutcomesResult\"u\n\x14RecordOutcomesResult\x12.\n\x08recorded\x18\x01 \x01(\x0b\x32\x1a.emta.feedback.v1.RecordedH\x00\x12#\n\x05\x65rror\x18\x02 \x01(\x0b\x32\x12.google.rpc.StatusH\x00\x42\x08\n\x06result\"\\\n\x08Recorded\x12\x11\n\tduplicate\x18\x01 \x01(\x08\x12+\n\x06\x65\x66\x66\x65\x63t\x18\x02 \x01(\x0e\x32\x1b.emta.feedback.v1.LogEffect\x12\x10\n\x08position\x18\x03 \x01(\x04\"O\n\x10WatchLogsRequest\x12\x13\n\x0b\x64\x65livery_id\x18\x01 \x01(\t\x12\x0e\n\x06\x63ursor\x18\x02 \x01(\t\x12\x16\n\x0estop_when_done\x18\x03 \x01(\x08\"O\n\x11WatchLogsResponse\x12*\n\x06\x65vents\x18\x01 \x03(\x0b\x32\x1a.emta.feedback.v1.LogEvent\x12\x0e\n\x06\x63ursor\x18\x02 \x01(\t\"\xdb\x01\n\x0fListLogsRequest\x12\x13\n\x0b\x64\x65livery_id\x18\x01 \x01(\t\x12-\n\x08statuses\x18\x02 \x03(\x0e\x32\x1b.emta.feedback.v1.LogStatus\x12.\n\x07reasons\x18\x03 \x03(\x0e\x32\x1d.emta.bounce.v1.FailureReason\x12\x18\n\x10recipient_domain\x18\x04 \x01(\t\x12\x13\n\x0bmessage_ids\x18\x05 \x03(\t\x12\x11\n\tpage_size\x18\x06 \x01(\r\x12\x12\n\npage_token\x18\x07 \x01(\t\"X\n\x10ListLogsResponse\x12+\n\x07\x65ntries\x18\x01 \x03(\x0b\x32\x1a.emta.feedback.v1.LogEntry\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"-\n\x16GetDeliveryKpisRequest\x12\x13\n\x0b\x64\x65livery_id\x18\x01 \x01(\t\"G\n\x17GetDeliveryKpisResponse\x12,\n\x04kpis\x18\x01 \x01(\x0b\x32\x1e.emta.feedback.v1.DeliveryKpis\"F\n\x13\x46indMessagesRequest\x12/\n\x07queries\x18\x01 \x03(\x0b\x32\x1e.emta.feedback.v1.MessageQuery\"\xaf\x01\n\x0cMessageQuery\x12-\n\x04name\x18\x01 \x01(\x0b\x32\x1d.emta.feedback.v1.MessageNameH\x00\x12\x1b\n\x11header_message_id\x18\x02 \x01(\tH\x00\x12\x13\n\trecipient\x18\x03 \x01(\tH\x00\x12\x38\n\x14\x61\x63\x63\x65pted_before_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\n\x02\x62y\"F\n\x0bMessageName\x12\x0e\n\x06tenant\x18\x01 \x01(\t\x12\x13\n\x0b\x64\x65livery_id\x18\x02 \x01(\t\x12\x12\n\nmessage_id\x18\x03 \x01(\t\"H\n\x14\x46indMessagesResponse\x12\x30\n\x07results\x18\x01 \x03(\x0b\x32\x1f.emta.feedback.v1.FoundMessages\"<\n\rFoundMessages\x12+\n\x07\x65ntries\x18\x01 \x03(\x0b\x32\x1a.emta.feedback.v1.LogEntry2\xa9\x05\n\x0f\x46\x65\x65\x64\x62\x61\x63kService\x12]\n\x0cOpenDelivery\x12%.emta.feedback.v1.OpenDeliveryRequest\x1a&.emta.feedback.v1.OpenDeliveryResponse\x12`\n\rCloseDelivery\x12&.emta.feedback.v1.CloseDeliveryRequest\x1a\'.emta.feedback.v1.CloseDeliveryResponse\x12\x63\n\x0eRecordOutcomes\x12\'.emta.feedback.v1.RecordOutcomesRequest\x1a(.emta.feedback.v1.RecordOutcomesResponse\x12V\n\tWatchLogs\x12\".emta.feedback.v1.WatchLogsRequest\x1a#.emta.feedback.v1.WatchLogsResponse0\x01\x12Q\n\x08ListLogs\x12!.emta.feedback.v1.ListLogsRequest\x1a\".emta.feedback.v1.ListLogsResponse\x12\x66\n\x0fGetDeliveryKpis\x12(.emta.feedback.v1.GetDeliveryKpisRequest\x1a).emta.feedback.v1.GetDeliveryKpisResponse\x12]\n\x0c\x46indMessages\x12%.emta.feedback.v1.FindMessagesRequest\x1a&.emta.feedback.v1.FindMessagesResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\'emta/feedback/v1/feedback_service.proto\x12\x10\x65mta.feedback.v1\x1a\"emta/bounce/v1/qualification.proto\x1a\x1f\x65mta/feedback/v1/delivery.proto\x1a\x1a\x65mta/feedback/v1/log.proto\x1a\x1e\x65mta/feedback/v1/outcome.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17google/rpc/status.proto\"\xb6\x02\n\x13OpenDeliveryRequest\x12\x13\n\x0b\x64\x65livery_id\x18\x01 \x01(\t\x12\r\n\x05label\x18\x02 \x01(\t\x12\x17\n\nto_deliver\x18\x03 \x01(\x04H\x00\x88\x01\x01\x12+\n\x08validity\x18\x04 \x01(\x0b\x32\x19.google.protobuf.Duration\x12.\n\nlimit_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x45\n\x08metadata\x18\x06 \x03(\x0b\x32\x33.emta.feedback.v1.OpenDeliveryRequest.MetadataEntry\x1a/\n\rMetadataEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x42\r\n\x0b_to_deliver\"D\n\x14OpenDeliveryResponse\x12,\n\x08\x64\x65livery\x18\x01 \x01(\x0b\x32\x1a.emta.feedback.v1.Delivery\"+\n\x14\x43loseDeliveryRequest\x12\x13\n\x0b\x64\x65livery_id\x18\x01 \x01(\t\"X\n\x15\x43loseDeliveryResponse\x12,\n\x08\x64\x65livery\x18\x01 \x01(\x0b\x32\x1a.emta.feedback.v1.Delivery\x12\x11\n\tcancelled\x18\x02 \x01(\x04\"^\n\x15RecordOutcomesRequest\x12\x10\n\x08producer\x18\x01 \x01(\t\x12\x33\n\x05items\x18\x02 \x03(\x0b\x32$.emta.feedback.v1.RecordOutcomesItem\"V\n\x12RecordOutcomesItem\x12\x14\n\x0cproducer_key\x18\x01 \x01(\t\x12*\n\x07outcome\x18\x02 \x01(\x0b\x32\x19.emta.feedback.v1.Outcome\"Q\n\x16RecordOutcomesResponse\x12\x37\n\x07results\x18\x01 \x03(\x0b\x32&.emta.feedback.v1.RecordOutcomesResult\"u\n\x14RecordOutcomesResult\x12.\n\x08recorded\x18\x01 \x01(\x0b\x32\x1a.emta.feedback.v1.RecordedH\x00\x12#\n\x05\x65rror\x18\x02 \x01(\x0b\x32\x12.google.rpc.StatusH\x00\x42\x08\n\x06result\"\x85\x01\n\x08Recorded\x12\x11\n\tduplicate\x18\x01 \x01(\x08\x12+\n\x06\x65\x66\x66\x65\x63t\x18\x02 \x01(\x0e\x32\x1b.emta.feedback.v1.LogEffect\x12\x10\n\x08position\x18\x03 \x01(\x04\x12\x13\n\x0b\x64\x65livery_id\x18\x04 \x01(\t\x12\x12\n\nmessage_id\x18\x05 \x01(\t\"O\n\x10WatchLogsRequest\x12\x13\n\x0b\x64\x65livery_id\x18\x01 \x01(\t\x12\x0e\n\x06\x63ursor\x18\x02 \x01(\t\x12\x16\n\x0estop_when_done\x18\x03 \x01(\x08\"O\n\x11WatchLogsResponse\x12*\n\x06\x65vents\x18\x01 \x03(\x0b\x32\x1a.emta.feedback.v1.LogEvent\x12\x0e\n\x06\x63ursor\x18\x02 \x01(\t\"\xdb\x01\n\x0fListLogsRequest\x12\x13\n\x0b\x64\x65livery_id\x18\x01 \x01(\t\x12-\n\x08statuses\x18\x02 \x03(\x0e\x32\x1b.emta.feedback.v1.LogStatus\x12.\n\x07reasons\x18\x03 \x03(\x0e\x32\x1d.emta.bounce.v1.FailureReason\x12\x18\n\x10recipient_domain\x18\x04 \x01(\t\x12\x13\n\x0bmessage_ids\x18\x05 \x03(\t\x12\x11\n\tpage_size\x18\x06 \x01(\r\x12\x12\n\npage_token\x18\x07 \x01(\t\"X\n\x10ListLogsResponse\x12+\n\x07\x65ntries\x18\x01 \x03(\x0b\x32\x1a.emta.feedback.v1.LogEntry\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"-\n\x16GetDeliveryKpisRequest\x12\x13\n\x0b\x64\x65livery_id\x18\x01 \x01(\t\"G\n\x17GetDeliveryKpisResponse\x12,\n\x04kpis\x18\x01 \x01(\x0b\x32\x1e.emta.feedback.v1.DeliveryKpis\"F\n\x13\x46indMessagesRequest\x12/\n\x07queries\x18\x01 \x03(\x0b\x32\x1e.emta.feedback.v1.MessageQuery\"\xaf\x01\n\x0cMessageQuery\x12-\n\x04name\x18\x01 \x01(\x0b\x32\x1d.emta.feedback.v1.MessageNameH\x00\x12\x1b\n\x11header_message_id\x18\x02 \x01(\tH\x00\x12\x13\n\trecipient\x18\x03 \x01(\tH\x00\x12\x38\n\x14\x61\x63\x63\x65pted_before_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\n\x02\x62y\"F\n\x0bMessageName\x12\x0e\n\x06tenant\x18\x01 \x01(\t\x12\x13\n\x0b\x64\x65livery_id\x18\x02 \x01(\t\x12\x12\n\nmessage_id\x18\x03 \x01(\t\"H\n\x14\x46indMessagesResponse\x12\x30\n\x07results\x18\x01 \x03(\x0b\x32\x1f.emta.feedback.v1.FoundMessages\"<\n\rFoundMessages\x12+\n\x07\x65ntries\x18\x01 \x03(\x0b\x32\x1a.emta.feedback.v1.LogEntry2\xa9\x05\n\x0f\x46\x65\x65\x64\x62\x61\x63kService\x12]\n\x0cOpenDelivery\x12%.emta.feedback.v1.OpenDeliveryRequest\x1a&.emta.feedback.v1.OpenDeliveryResponse\x12`\n\rCloseDelivery\x12&.emta.feedback.v1.CloseDeliveryRequest\x1a\'.emta.feedback.v1.CloseDeliveryResponse\x12\x63\n\x0eRecordOutcomes\x12\'.emta.feedback.v1.RecordOutcomesRequest\x1a(.emta.feedback.v1.RecordOutcomesResponse\x12V\n\tWatchLogs\x12\".emta.feedback.v1.WatchLogsRequest\x1a#.emta.feedback.v1.WatchLogsResponse0\x01\x12Q\n\x08ListLogs\x12!.emta.feedback.v1.ListLogsRequest\x1a\".emta.feedback.v1.ListLogsResponse\x12\x66\n\x0fGetDeliveryKpis\x12(.emta.feedback.v1.GetDeliveryKpisRequest\x1a).emta.feedback.v1.GetDeliveryKpisResponse\x12]\n\x0c\x46indMessages\x12%.emta.feedback.v1.FindMessagesRequest\x1a&.emta.feedback.v1.FindMessagesResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -58,30 +58,30 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_RECORDOUTCOMESRESPONSE']._serialized_end=1063
   _globals['_RECORDOUTCOMESRESULT']._serialized_start=1065
   _globals['_RECORDOUTCOMESRESULT']._serialized_end=1182
-  _globals['_RECORDED']._serialized_start=1184
-  _globals['_RECORDED']._serialized_end=1276
-  _globals['_WATCHLOGSREQUEST']._serialized_start=1278
-  _globals['_WATCHLOGSREQUEST']._serialized_end=1357
-  _globals['_WATCHLOGSRESPONSE']._serialized_start=1359
-  _globals['_WATCHLOGSRESPONSE']._serialized_end=1438
-  _globals['_LISTLOGSREQUEST']._serialized_start=1441
-  _globals['_LISTLOGSREQUEST']._serialized_end=1660
-  _globals['_LISTLOGSRESPONSE']._serialized_start=1662
-  _globals['_LISTLOGSRESPONSE']._serialized_end=1750
-  _globals['_GETDELIVERYKPISREQUEST']._serialized_start=1752
-  _globals['_GETDELIVERYKPISREQUEST']._serialized_end=1797
-  _globals['_GETDELIVERYKPISRESPONSE']._serialized_start=1799
-  _globals['_GETDELIVERYKPISRESPONSE']._serialized_end=1870
-  _globals['_FINDMESSAGESREQUEST']._serialized_start=1872
-  _globals['_FINDMESSAGESREQUEST']._serialized_end=1942
-  _globals['_MESSAGEQUERY']._serialized_start=1945
-  _globals['_MESSAGEQUERY']._serialized_end=2120
-  _globals['_MESSAGENAME']._serialized_start=2122
-  _globals['_MESSAGENAME']._serialized_end=2192
-  _globals['_FINDMESSAGESRESPONSE']._serialized_start=2194
-  _globals['_FINDMESSAGESRESPONSE']._serialized_end=2266
-  _globals['_FOUNDMESSAGES']._serialized_start=2268
-  _globals['_FOUNDMESSAGES']._serialized_end=2328
-  _globals['_FEEDBACKSERVICE']._serialized_start=2331
-  _globals['_FEEDBACKSERVICE']._serialized_end=3012
+  _globals['_RECORDED']._serialized_start=1185
+  _globals['_RECORDED']._serialized_end=1318
+  _globals['_WATCHLOGSREQUEST']._serialized_start=1320
+  _globals['_WATCHLOGSREQUEST']._serialized_end=1399
+  _globals['_WATCHLOGSRESPONSE']._serialized_start=1401
+  _globals['_WATCHLOGSRESPONSE']._serialized_end=1480
+  _globals['_LISTLOGSREQUEST']._serialized_start=1483
+  _globals['_LISTLOGSREQUEST']._serialized_end=1702
+  _globals['_LISTLOGSRESPONSE']._serialized_start=1704
+  _globals['_LISTLOGSRESPONSE']._serialized_end=1792
+  _globals['_GETDELIVERYKPISREQUEST']._serialized_start=1794
+  _globals['_GETDELIVERYKPISREQUEST']._serialized_end=1839
+  _globals['_GETDELIVERYKPISRESPONSE']._serialized_start=1841
+  _globals['_GETDELIVERYKPISRESPONSE']._serialized_end=1912
+  _globals['_FINDMESSAGESREQUEST']._serialized_start=1914
+  _globals['_FINDMESSAGESREQUEST']._serialized_end=1984
+  _globals['_MESSAGEQUERY']._serialized_start=1987
+  _globals['_MESSAGEQUERY']._serialized_end=2162
+  _globals['_MESSAGENAME']._serialized_start=2164
+  _globals['_MESSAGENAME']._serialized_end=2234
+  _globals['_FINDMESSAGESRESPONSE']._serialized_start=2236
+  _globals['_FINDMESSAGESRESPONSE']._serialized_end=2308
+  _globals['_FOUNDMESSAGES']._serialized_start=2310
+  _globals['_FOUNDMESSAGES']._serialized_end=2370
+  _globals['_FEEDBACKSERVICE']._serialized_start=2373
+  _globals['_FEEDBACKSERVICE']._serialized_end=3054
 # @@protoc_insertion_point(module_scope)

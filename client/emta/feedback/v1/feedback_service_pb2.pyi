@@ -89,14 +89,18 @@ class RecordOutcomesResult(_message.Message):
     def __init__(self, recorded: _Optional[_Union[Recorded, _Mapping]] = ..., error: _Optional[_Union[_status_pb2.Status, _Mapping]] = ...) -> None: ...
 
 class Recorded(_message.Message):
-    __slots__ = ("duplicate", "effect", "position")
+    __slots__ = ("duplicate", "effect", "position", "delivery_id", "message_id")
     DUPLICATE_FIELD_NUMBER: _ClassVar[int]
     EFFECT_FIELD_NUMBER: _ClassVar[int]
     POSITION_FIELD_NUMBER: _ClassVar[int]
+    DELIVERY_ID_FIELD_NUMBER: _ClassVar[int]
+    MESSAGE_ID_FIELD_NUMBER: _ClassVar[int]
     duplicate: bool
     effect: _log_pb2.LogEffect
     position: int
-    def __init__(self, duplicate: _Optional[bool] = ..., effect: _Optional[_Union[_log_pb2.LogEffect, str]] = ..., position: _Optional[int] = ...) -> None: ...
+    delivery_id: str
+    message_id: str
+    def __init__(self, duplicate: _Optional[bool] = ..., effect: _Optional[_Union[_log_pb2.LogEffect, str]] = ..., position: _Optional[int] = ..., delivery_id: _Optional[str] = ..., message_id: _Optional[str] = ...) -> None: ...
 
 class WatchLogsRequest(_message.Message):
     __slots__ = ("delivery_id", "cursor", "stop_when_done")
