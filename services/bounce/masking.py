@@ -26,6 +26,13 @@ _TYPOGRAPHY = str.maketrans(
 )
 # Whole runs, looked into afterwards: a pattern that asks for an "@" within is quadratic where none is.
 _MAYBE_ADDRESS = re.compile(r"""[^\s<>()\[\]"',;:]{2,}""")
+_APOSTROPHE = re.compile(r"(?<=\w)'(?=\w)")
+# "jo doe"@shop.example; a local part has 64 octets at most.
+_QUOTED_ADDRESS = re.compile(r"""\"(?:[^"\\]|\\.){1,64}\"@[^\s<>()\[\]"',;:]*""", re.DOTALL)
+# What a form or a link makes of an address. As everywhere here, tried only where a run begins.
+_ENCODED_ADDRESS = re.compile(r"(?<![\w.+~%-])[\w.+~%-]+(?:%(?:25)?40|[(\[]at[)\]])[\w.-]*[^\W\d]")
+# Without brackets it may be a place: "blocked at zen.spamhaus.org".
+_SPELT_OUT_ADDRESS = re.compile(r"<[^\s<>]{1,64} at (?=[^\s<>]*\w\.\w)[^\s<>]+>")
 _IPV4 = re.compile(r"\b\d{1,3}(?:\.\d{1,3}){3}\b(?:/\d{1,2}\b)?", re.ASCII)
 _IPV6 = re.compile(r"\b[0-9a-f]{1,4}(?:::?[0-9a-f]{1,4}){2,7}(?:::)?\b", re.IGNORECASE | re.ASCII)
 # What an identifier, a date or a time is made of; Chinese has no spaces between its words and numbers.
@@ -63,7 +70,12 @@ def masked(text: str) -> str:
 def _masked(text: str) -> str:
     if not text.isascii():
         text = unicodedata.normalize("NFKC", text).translate(_TYPOGRAPHY)[:LONGEST]
-    return _WITH_UNIT.sub(_SPACED_VARIABLE, _words.of(text))
+    if '"@' in text:
+        text = _QUOTED_ADDRESS.sub(ADDRESS, text)
+    text = _words.of(text)
+    if " at " in text:
+        text = _SPELT_OUT_ADDRESS.sub(f"<{ADDRESS}>", text)
+    return _WITH_UNIT.sub(_SPACED_VARIABLE, text)
 
 
 # Refusals that are about the sender name no recipient: they are the same to the letter, and come in bursts.
@@ -74,7 +86,11 @@ def _word(word: str) -> str:
     if word.isalnum() and word.isascii():
         return VARIABLE if _is_identifier(word) else word
     if "@" in word:
+        if "'" in word:  # o'neill@shop.example
+            word = _APOSTROPHE.sub("", word)
         word = _MAYBE_ADDRESS.sub(_without_address, word)
+    if "%" in word or "at" in word:
+        word = _ENCODED_ADDRESS.sub(ADDRESS, word)
     if _DIGIT.search(word) is None:
         return word
     if "." in word:

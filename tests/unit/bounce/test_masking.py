@@ -14,6 +14,15 @@ from services.bounce.masking import LONGEST, VARIABLE, masked
     [
         ("<jo.doe+x@shop.example>: User unknown", "<*>: User unknown"),
         ("mailto:jo@shop.example is closed", "mailto:* is closed"),
+        ('<"jo doe"@shop.example>: User unknown', "<*>: User unknown"),
+        ('"jo.doe"@shop.example is "closed"', '* is "closed"'),
+        ("no \u201cuser\u201d \u201cjo \\\" doe\u201d@[192.0.2.1]", 'no "user" *[#xxx#]'),
+        ("<o'neill@shop.example> 'jo@shop.example'", "<*> '*'"),
+        ("https://shop.example/?e=jo%2Bx%40shop.example&from=x", "https://shop.example/?e=*&from=x"),
+        ("see https://a.example/?e=jo.doe%2540shop.example.", "see https://a.example/?e=*."),
+        ("jo(at)shop.example, jo[at]shop.example", "*, *"),
+        ("<jo.doe at shop.example>: unknown", "<*>: unknown"),
+        ("<jo1234567\n at  shop.example> unknown", "<*> unknown"),
         ("Client host [192.0.2.17] blocked", "Client host [#xxx#] blocked"),
         ("Client host [2001:db8::17] blocked", "Client host [#xxx#] blocked"),
         ("queued as 4F2B81C0A2", "queued as #xxx#"),
@@ -40,6 +49,9 @@ def test_what_differs_from_reply_to_reply_is_masked(text: str, seen: str) -> Non
         "blocked using zen.spamhaus.org",
         "https://support.google.com/mail/?p=NoSuchUser",
         "AUP#1310 AS(7555) IB504",
+        "mailbox at shop.example <see us at home>",
+        'said "no" (blocked at zen.spamhaus.org), 40% full, 99%400',
+        "data(at) [at] rest",
         "用户不存在550错误",
         "Ящик переполнен",
     ],
@@ -64,7 +76,11 @@ def test_nothing_beyond_the_limit_is_looked_at() -> None:
     assert len(masked("\ufdfa " * LONGEST)) <= LONGEST
 
 
-@given(st.text(st.sampled_from("aB1.5:@-=_<[(/ \n\u00e9用#*"), max_size=80) | st.text(max_size=80))
+@given(
+    st.text(st.sampled_from("aB1.5:@-=_<[(/ \n\u00e9用#*\"'%"), max_size=80)
+    | st.lists(st.sampled_from(["%40", " at ", "<", ">", '"', "a", "b.c", "@", " ", "(at)"])).map("".join)
+    | st.text(max_size=80)
+)
 def test_masking_twice_changes_nothing_more(text: str) -> None:
     once = masked(text)
 

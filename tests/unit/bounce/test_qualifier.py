@@ -2,6 +2,8 @@
 
 import random
 
+import pytest
+
 from emta.bounce.v1.bounce_service_pb2 import QualifyRepliesResponse
 from emta.bounce.v1.qualification_pb2 import BounceCode, Disposition, FailureType
 from services.bounce.catalogue import load, sample_reply
@@ -18,6 +20,25 @@ def test_replies_that_differ_in_variable_parts_get_one_answer() -> None:
     assert first is second
     assert first.meaning.type == FailureType.FAILURE_TYPE_HARD
     assert "@" not in first.meaning.normalized_text
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "550 5.1.1 No mailbox for {name}@shop.example",
+        '550 5.1.1 No mailbox for "{name} x"@shop.example',
+        "550 5.1.1 No mailbox for <{name} at shop.example>",
+        "550 5.1.1 No mailbox, see https://shop.example/?q={name}%40shop.example",
+        "550 5.1.1 No mailbox for d'{name}@shop.example",
+    ],
+)
+def test_texts_that_differ_in_an_address_are_one_row_without_it(text: str) -> None:
+    qualifier = Qualifier(load())
+
+    first, second = (qualifier.answer(reply(text.format(name=name))) for name in ("anna", "o.ben-gurion"))
+
+    assert first is second
+    assert "anna" not in first.meaning.normalized_text
 
 
 def test_what_rules_ask_for_is_never_mixed_up() -> None:
