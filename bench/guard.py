@@ -18,7 +18,7 @@ from redis.asyncio import Redis
 from bench import report
 from emta.bounce.v1.incident_service_pb2 import IncidentSample
 from emta.bounce.v1.qualification_pb2 import FailureReason
-from services.bounce import outage
+from services.bounce.guard import outage
 from services.bounce.store.guard import Answers, GuardStore, Refusal
 from services.chassis.embedded_store import EmbeddedStore
 from services.chassis.store import connect

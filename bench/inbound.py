@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 
 from bench import report
-from services.bounce.catalogue import load
+from services.bounce.catalogue.catalogue import load
 from services.bounce.inbound.entity import MAX_OCTETS, LimitError
 from services.bounce.inbound.outcome import meaning
 from services.bounce.inbound.reading import read

@@ -19,9 +19,9 @@ from emta.bounce.v1.bounce_service_pb2 import QualifyRepliesItem, QualifyReplies
 from emta.bounce.v1.bounce_service_pb2_grpc import BounceServiceStub
 from emta.bounce.v1.smtp_reply_pb2 import SmtpPhase, SmtpReply
 from emta.channel import connect
-from services.bounce.catalogue import load, sample_reply
+from services.bounce.catalogue.catalogue import load, sample_reply
 from services.bounce.qualify import Qualifier
-from services.bounce.tally import Tally
+from services.bounce.rows.tally import Tally
 from services.stack import Stack
 
 _BATCH = 1_000

@@ -2,16 +2,17 @@
 
 import sys
 
-from services.bounce import check, offline, offline_inbound, trial
 from services.bounce.app import running
+from services.bounce.catalogue import check
+from services.bounce.offline import mails, replies, trial
 from services.bounce.settings import BounceSettings
 from services.chassis import process
 
 _COMMANDS = {
     "check": check.main,
     "try": trial.main,
-    "qualify": offline.main,
-    "inbound": offline_inbound.main,
+    "qualify": replies.main,
+    "inbound": mails.main,
 }
 _HELP = """\
   check [--overlaps] [OVERRIDES]   whether the rules' samples behave and every rule can win
@@ -26,6 +27,6 @@ if __name__ == "__main__":
         except KeyboardInterrupt:
             code = 130  # as shells tell it
         except BrokenPipeError as error:
-            code = offline.failed(sys.argv[1], error)
+            code = replies.failed(sys.argv[1], error)
         raise SystemExit(code)
     process.main("bounce", BounceSettings, running, commands=_HELP)

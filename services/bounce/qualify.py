@@ -9,13 +9,16 @@ from emta.bounce.v1.bounce_service_pb2 import QualifyRepliesResponse
 from emta.bounce.v1.qualification_pb2 import Disposition, Qualification
 from emta.bounce.v1.smtp_reply_pb2 import SmtpReply
 from emta.terms import CAMPAIGN_REASON
-from services.bounce import edit, normalize, terms
-from services.bounce.catalogue import Catalogue
-from services.bounce.masking import masked
-from services.bounce.reply_codes import completed
-from services.bounce.rule import Frame, Rule
-from services.bounce.tally import RowFacts
-from services.bounce.wait import may_state_wait, stated_wait
+from services.bounce import terms
+from services.bounce.catalogue.catalogue import Catalogue
+from services.bounce.catalogue.rule import Rule
+from services.bounce.reply import normalize
+from services.bounce.reply.frame import Frame
+from services.bounce.reply.masking import masked
+from services.bounce.reply.quoted_codes import completed
+from services.bounce.reply.wait import may_state_wait, stated_wait
+from services.bounce.rows import edit
+from services.bounce.rows.tally import RowFacts
 
 # A busy sender sees some thousand different replies a day; beside the text an answer is about 1 KiB.
 _REMEMBERED = 16_384

@@ -17,11 +17,11 @@ from emta.bounce.v1.bounce_service_pb2 import (
 from emta.bounce.v1.qualification_pb2 import BounceCode, FailureType
 from emta.bounce.v1.smtp_reply_pb2 import SmtpReply
 from emta.problems import Problem, invalid
-from services.bounce.acceptance_service import check_acceptances, is_site
-from services.bounce.counting import Counting
-from services.bounce.guard import Guard
-from services.bounce.live_rules import LiveRules
+from services.bounce.catalogue.live_rules import LiveRules
+from services.bounce.guard.acceptance_service import check_acceptances, is_site
+from services.bounce.guard.guard import Guard
 from services.bounce.qualify import Answer, Qualifier, encoded
+from services.bounce.rows.counting import Counting
 from services.chassis.telemetry import begin_span
 
 _MAX_ITEMS = 1_000

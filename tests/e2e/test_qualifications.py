@@ -9,8 +9,8 @@ from pathlib import Path
 from emta.bounce.v1.qualification_pb2 import FailureReason, FailureType
 from emta.bounce.v1.qualifications_service_pb2 import QualificationRow
 from emta.feedback.v1.log_pb2 import LogStatus
-from services.bounce.catalogue import load
-from services.bounce.offline import read_replies
+from services.bounce.catalogue.catalogue import load
+from services.bounce.offline.replies import read_replies
 from services.bounce.qualify import qualify
 from tests.e2e.conftest import World, message
 from tests.e2e.false_replies import provider

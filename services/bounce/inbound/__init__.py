@@ -1,1 +1,1 @@
-"""Reads bounces, complaints, automatic answers and requests that come by mail: reading.read()."""
+"""Mails that come back: read (reading.py), brought to their messages, and told to Feedback."""

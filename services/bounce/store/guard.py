@@ -30,7 +30,7 @@ from redis.asyncio import Redis
 
 from emta.bounce.v1.incident_service_pb2 import Incident, IncidentSample, KnownAddresses
 from emta.bounce.v1.qualification_pb2 import FailureReason
-from services.bounce.outage import Counts, Evidence, Watched
+from services.bounce.guard.outage import Counts, Evidence, Watched
 from services.chassis.store import Script, Value
 
 _PREFIX = "bounce:{guard}:"

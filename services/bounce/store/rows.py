@@ -32,9 +32,9 @@ from emta.bounce.v1.qualifications_service_pb2 import (
     QualificationStatus,
     SetQualificationRequest,
 )
-from services.bounce import edit
-from services.bounce.row import ranked, status_by_rules
-from services.bounce.tally import Count
+from services.bounce.rows import edit
+from services.bounce.rows.row import ranked, status_by_rules
+from services.bounce.rows.tally import Count
 from services.chassis.store import Script, Value
 
 _PREFIX = "bounce:{rows}:"

@@ -1,7 +1,7 @@
 """The replies that `python -m bench qualify` measures with."""
 
 from bench.qualify import Replies
-from services.bounce.masking import masked
+from services.bounce.reply.masking import masked
 
 
 def test_a_mix_repeats_as_often_as_it_says() -> None:

@@ -16,12 +16,12 @@ from emta.bounce.v1.qualification_pb2 import BounceCode
 from emta.bounce.v1.qualifications_service_pb2 import QualificationStatus
 from emta.bounce.v1.smtp_reply_pb2 import SmtpReply
 from emta.problems import Problem
-from services.bounce import normalize
-from services.bounce.catalogue import load
-from services.bounce.counting import Counting
+from services.bounce.catalogue.catalogue import load
 from services.bounce.qualify import Qualifier
+from services.bounce.reply import normalize
+from services.bounce.rows.counting import Counting
+from services.bounce.rows.tally import Tally
 from services.bounce.store.rows import RowStore
-from services.bounce.tally import Tally
 from tests.integration.bounce.replicas import Replica, replica
 from tests.support.clock import ManualClock
 from tests.unit.bounce.rules import reply

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from emta.bounce.v1.smtp_reply_pb2 import SmtpReply
-from services.bounce.catalogue import Catalogue, parse, sample_reply
+from services.bounce.catalogue.catalogue import Catalogue, parse, sample_reply
 
 PROVIDERS = """
 [provider.google]

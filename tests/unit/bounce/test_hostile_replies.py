@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from emta.bounce.v1.bounce_service_pb2 import QualifyRepliesResponse
 from emta.bounce.v1.smtp_reply_pb2 import SmtpReply
-from services.bounce.catalogue import load, sample_reply
-from services.bounce.masking import LONGEST
+from services.bounce.catalogue.catalogue import load, sample_reply
 from services.bounce.qualify import Qualifier
+from services.bounce.reply.masking import LONGEST
 
 QUALIFIER = Qualifier(load())
 SAMPLES = [sample for rule in QUALIFIER.catalogue.rules for sample in rule.samples]

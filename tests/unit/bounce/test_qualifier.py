@@ -6,7 +6,7 @@ import pytest
 
 from emta.bounce.v1.bounce_service_pb2 import QualifyRepliesResponse
 from emta.bounce.v1.qualification_pb2 import BounceCode, Disposition, FailureType
-from services.bounce.catalogue import load, sample_reply
+from services.bounce.catalogue.catalogue import load, sample_reply
 from services.bounce.qualify import Qualifier, qualify
 from tests.unit.bounce.rules import REST, catalogue, reply, rule
 

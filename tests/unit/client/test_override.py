@@ -5,10 +5,10 @@ import pytest
 from emta.bounce.v1.qualification_pb2 import BounceCode, FailureReason, FailureType
 from emta.bounce.v1.qualifications_service_pb2 import QualificationEdit, QualificationRow, SiteCount
 from emta.cli.override import override
-from services.bounce import edit
-from services.bounce.catalogue import load, parse, shipped_files
-from services.bounce.check import complaints
+from services.bounce.catalogue.catalogue import load, parse, shipped_files
+from services.bounce.catalogue.check import complaints
 from services.bounce.qualify import Qualifier
+from services.bounce.rows import edit
 from tests.unit.bounce.rules import reply
 
 RULES = Qualifier(load())

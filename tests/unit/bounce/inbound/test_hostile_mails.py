@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bench.inbound import mutated, seeds
-from services.bounce.catalogue import load
+from services.bounce.catalogue.catalogue import load
 from services.bounce.inbound.entity import LimitError
 from services.bounce.inbound.mail import InboundMail
 from services.bounce.inbound.outcome import meaning

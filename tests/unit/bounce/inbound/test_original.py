@@ -12,7 +12,8 @@ from tests.support.returned import dsn
 
 
 @pytest.mark.parametrize(
-    "written", ["OK@MÜLLER.example", "ok@müller.example", "ok@XN--MLLER-KVA.example", "ok@xn--mller-kva.example"]
+    "written",
+    ["OK@MÜLLER.example", "ok@müller.example", "ok@XN--MLLER-KVA.example", "ok@xn--mller-kva.example"],
 )
 def test_of_several_recipients_ours_is_known_however_his_domain_is_written(written: str) -> None:
     mail = read(dsn("else@b.example", written, message_id="<m1@shop.example>"))

@@ -3,7 +3,7 @@
 import pytest
 
 from emta.bounce.v1.qualification_pb2 import BounceCode, Disposition, FailureReason, FailureType
-from services.bounce.catalogue import load
+from services.bounce.catalogue.catalogue import load
 from services.bounce.inbound.mail import Action, InboundMail, MailKind, Recipient
 from services.bounce.inbound.outcome import meaning
 from services.bounce.qualify import Qualifier

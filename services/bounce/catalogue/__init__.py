@@ -1,0 +1,1 @@
+"""The catalogue: rules read, checked, matched, and kept in force."""

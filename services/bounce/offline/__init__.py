@@ -1,0 +1,1 @@
+"""Commands that need no service: replies and mails in, their meanings out; overrides tried."""
