@@ -18,7 +18,7 @@ from emta.bounce.v1.smtp_reply_pb2 import FailureKind, SmtpPhase
 from emta.terms import CAMPAIGN_REASON, go_together
 from services.bounce import terms
 from services.bounce.catalogue.rule import EnhancedPattern, Rule, domain_of
-from services.bounce.catalogue.rule_file import ID, WORDS, Provider, RuleError, RuleFile, nearest
+from services.bounce.catalogue.rule_file import ID, WORDS, Provider, RuleError, RuleFile, joined, nearest
 
 _CODE = re.compile(r"[2-5](?:\d\d?)?")
 _WAIT = re.compile(r"(\d{1,5})(s|min|h)")
@@ -96,16 +96,14 @@ def _patterns(value: str | list[str], words: Mapping[str, str]) -> tuple[str, ..
 
 
 def _spelled_out(pattern: str, words: Mapping[str, str]) -> str:
-    """Put in what "{name}" stands for, and join the lines of a long pattern. Raises ValueError."""
+    """Give a pattern with what "{name}" in it stands for. Raises ValueError."""
 
     def meaning(found: re.Match[str]) -> str:
         if found[1] not in words:
             raise ValueError(f"unknown words {found[0]}{nearest(found[1], words)}")
         return words[found[1]]
 
-    if "\n" in pattern:
-        pattern = "".join(line.strip() for line in pattern.splitlines())
-    return WORDS.sub(meaning, pattern)
+    return WORDS.sub(meaning, joined(pattern))
 
 
 def _sites(entry: dict[str, Any], providers: Mapping[str, Provider]) -> tuple[str, ...]:

@@ -121,7 +121,7 @@ def _words(file: str, table: dict[str, Any], text: str) -> dict[str, str]:
             raise RuleError(f"{where}: the name is not in lower case")
         if not isinstance(value, list):
             raise RuleError(f"{where} must be a list of strings")
-        words[name] = f"(?:{'|'.join(_strings(value, where))})"
+        words[name] = f"(?:{'|'.join(map(joined, _strings(value, where)))})"
     return words
 
 
@@ -191,6 +191,11 @@ def _strings(value: list[Any], where: str) -> tuple[str, ...]:
     if not all(isinstance(each, str) for each in value):
         raise RuleError(f"{where} must be a list of strings")
     return tuple(value)
+
+
+def joined(pattern: str) -> str:
+    """Give a pattern that goes over several lines as one."""
+    return "".join(line.strip() for line in pattern.splitlines()) if "\n" in pattern else pattern
 
 
 def nearest(name: str, known: Iterable[str]) -> str:

@@ -98,6 +98,13 @@ def test_a_pattern_names_words_and_goes_over_several_lines() -> None:
     assert rules.rules[0].text == ("(?:users?|mailbox(?:es)?)[ ](?:unknown|lost)",)
 
 
+def test_words_go_over_several_lines_as_well() -> None:
+    words = "[words]\nstate = [\n'gone',\n'''\n  un(?:known|\n    listed)\n''',\n]\n"
+    rules = catalogue(rule("a", text="user {state}"), words)
+
+    assert rules.rules[0].text == ("user (?:gone|un(?:known|listed))",)
+
+
 def test_words_are_lists_of_patterns() -> None:
     assert said("[words]\nfew = 'a'") == "test.toml:2: words few must be a list of strings"
     assert said("[words]\nFew = ['a']") == "test.toml:2: words Few: the name is not in lower case"

@@ -5,7 +5,7 @@ import re2
 
 from emta.bounce.v1.qualification_pb2 import Cause, FailureType, Qualification, Scope
 from emta.bounce.v1.smtp_reply_pb2 import SmtpPhase
-from services.bounce.catalogue.catalogue import load
+from services.bounce.catalogue.catalogue import load, shipped_files
 from services.bounce.qualify import Qualifier
 from tests.unit.bounce.rules import reply
 
@@ -159,3 +159,15 @@ def test_all_patterns_but_one_have_words_by_which_they_are_found() -> None:
         found += [pattern] if 0 in (alone.Match("gribbly", True) or ()) else []
 
     assert found == [r"\bip\b"]
+
+
+def test_patterns_are_lines_that_can_be_read_and_compared() -> None:
+    """What was said by others, samples and sources, stays in one piece."""
+    long = [
+        f"{name}: {line}"
+        for name, content in shipped_files()
+        for line in content.decode().splitlines()
+        if len(line) > 108 and not line.lstrip().startswith(('"', "source", "#"))
+    ]
+
+    assert long == []
