@@ -7,26 +7,16 @@ import secrets
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from functools import lru_cache
 from typing import Any
 
 from redis.exceptions import RedisError
 
 from emta.bounce.v1.acceptance_service_pb2 import SiteAcceptances
 from emta.bounce.v1.bounce_service_pb2 import QualifyRepliesRequest
-from emta.bounce.v1.incident_service_pb2 import Incident, IncidentEnd, IncidentSample
-from emta.bounce.v1.qualification_pb2 import (
-    BounceCode,
-    Cause,
-    Disposition,
-    FailureReason,
-    FailureType,
-    Qualification,
-    Scope,
-)
-from emta.bounce.v1.smtp_reply_pb2 import SmtpPhase
-from emta.terms import CAMPAIGN_REASON
+from emta.bounce.v1.incident_service_pb2 import Incident, IncidentEnd
+from emta.bounce.v1.qualification_pb2 import FailureReason, Qualification
 from services.bounce.guard import outage
+from services.bounce.guard.answers import accepted_by, answers_of, held_by
 from services.bounce.guard.outage import Verdict
 from services.bounce.settings import BounceSettings
 from services.bounce.store.guard import (
@@ -45,8 +35,6 @@ _log = Log("bounce")
 # So long the store is not asked again after it did not answer: one batch waits, the next ones do not.
 _AWAY_SECONDS = 2.0
 _LOOK_MS = 15_000
-# Most refusals of a moment are a few.
-_SAMPLES, _LONGEST_SAMPLE = 1_024, 300
 _SAMPLES_TOLD = 3  # in the log: what the site says, the rest is to be had by `emta incidents show`
 # Policy: accounts that are closed in truth show as each is written to; a newsletter takes a week.
 _BELIEVED_MS = 7 * 86_400_000
@@ -57,8 +45,6 @@ _ENDS = {
     Verdict.BELIEVED: IncidentEnd.INCIDENT_END_BELIEVED,
 }
 _IS_BELIEVED = (IncidentEnd.INCIDENT_END_BELIEVED, IncidentEnd.INCIDENT_END_REAL)
-_HARD = FailureType.FAILURE_TYPE_HARD
-_UNREACHABLE = FailureReason.FAILURE_REASON_UNREACHABLE
 
 
 class Guard:
@@ -86,7 +72,7 @@ class Guard:
         """
         if not self._on:
             return {}
-        answers, refused = _answers(request, meanings)
+        answers, refused = answers_of(request, meanings)
         holds: Mapping[str, str] = self._holds
         if answers and not request.uncounted and time.monotonic() >= self._away_until:
             try:
@@ -95,11 +81,11 @@ class Guard:
             except (RedisError, TimeoutError) as error:
                 self._away_until = time.monotonic() + _AWAY_SECONDS
                 _log.warning("guard_away", error=type(error).__name__)
-        return _held(refused, meanings, holds)
+        return held_by(refused, meanings, holds)
 
     async def accepted(self, acceptances: Iterable[SiteAcceptances]) -> None:
         """Remember who was accepted. Raises RedisError."""
-        answers = _accepted(acceptances)
+        answers = accepted_by(acceptances)
         if self._on and answers:
             await self._store.count(answers, self._clock.now_ms())
 
@@ -188,78 +174,6 @@ class Guard:
             texts = dict.fromkeys(sample.normalized_text for sample in incident.samples)
             _log.error("incident_opened", samples=list(texts)[:_SAMPLES_TOLD], **_told(incident))
         return open_id
-
-
-def _accepted(acceptances: Iterable[SiteAcceptances]) -> dict[str, Answers]:
-    answers: dict[str, Answers] = {}
-    for told in acceptances:
-        of_site = answers.setdefault(told.site, Answers())
-        of_site.accepted += told.recipient_keys
-        of_site.untold += told.untold
-    return answers
-
-
-def _answers(
-    request: QualifyRepliesRequest, meanings: Sequence[Qualification | None]
-) -> tuple[dict[str, Answers], dict[str, list[int]]]:
-    """Give what sites answered about recipients, and the places of refusals for good by site."""
-    answers = _accepted(request.acceptances)
-    refused: dict[str, list[int]] = {}
-    for place, (item, meaning) in enumerate(zip(request.items, meanings, strict=True)):
-        # Before RCPT nothing was said about a recipient.
-        if meaning is None or not item.site or item.reply.phase < SmtpPhase.SMTP_PHASE_RCPT:
-            continue
-        of_site = answers.setdefault(item.site, Answers())
-        if meaning.type == _HARD:
-            sample = _sample(
-                meaning.normalized_text, item.reply.mx_host, meaning.reason, meaning.bounce_code
-            )
-            of_site.refusals.append(Refusal(item.recipient_key, meaning.reason, sample))
-            refused.setdefault(item.site, []).append(place)
-        elif item.recipient_key:
-            of_site.others.append(item.recipient_key)
-    return answers, refused
-
-
-def _held(
-    refused: dict[str, list[int]],
-    meanings: Sequence[Qualification | None],
-    holds: Mapping[str, str],
-) -> dict[int, Qualification]:
-    """Give what refusals for good mean where an incident is open: a site that errs is believed in none."""
-    held = {}
-    for site, places in refused.items():
-        if not (incident_id := holds.get(site)):
-            continue
-        for place in places:
-            meaning = meanings[place]
-            if meaning is not None:
-                held[place] = _as_held(meaning, incident_id)
-    return held
-
-
-@lru_cache(_SAMPLES)
-def _sample(normalized_text: str, mx_host: str, reason: FailureReason, code: BounceCode) -> bytes:
-    return IncidentSample(
-        normalized_text=normalized_text[:_LONGEST_SAMPLE],
-        mx_host=mx_host[:_LONGEST_SAMPLE],
-        reason=reason,
-        bounce_code=code,
-    ).SerializeToString()
-
-
-def _as_held(meaning: Qualification, incident_id: str) -> Qualification:
-    """Give what a refusal means while its incident is open: the site's fault, and retried slowly."""
-    held = Qualification()
-    held.CopyFrom(meaning)
-    held.incident_id = incident_id
-    held.held_reason, held.held_bounce_code = meaning.reason, meaning.bounce_code
-    held.type, held.reason = FailureType.FAILURE_TYPE_SOFT, _UNREACHABLE
-    held.campaign_reason = CAMPAIGN_REASON[_UNREACHABLE]
-    held.bounce_code = BounceCode.BOUNCE_CODE_TRANSIENT_FAILURE
-    held.disposition = Disposition.DISPOSITION_RETRY_LATER
-    held.cause, held.scope = Cause.CAUSE_BUSY, Scope.SCOPE_SITE
-    return held
 
 
 def _told(incident: Incident) -> dict[str, Any]:
