@@ -234,6 +234,8 @@ class Ledger:
 
     async def names_at(self, positions: Sequence[int]) -> list[tuple[str, str]]:
         """Give the (delivery, message) pairs of the events at some positions."""
+        if not positions:
+            return []
         async with self._store.pipeline(transaction=False) as pipeline:
             for position in positions:
                 pipeline.xrange(self._prefix + "ledger", f"{position}-0", "+", 1)
