@@ -89,9 +89,7 @@ def store_problems() -> Iterator[None]:
     try:
         yield
     except OutOfMemoryError:
-        raise Problem(
-            grpc.StatusCode.RESOURCE_EXHAUSTED, "STORE_FULL", "the store is full", retry_after=5.0
-        ) from None
+        raise store_full() from None
     except ReplicasMissing:
         raise unavailable(
             "REPLICAS_MISSING", "too few of the store's replicas answer; submit again", retry_after=1.0
@@ -100,6 +98,11 @@ def store_problems() -> Iterator[None]:
         raise unavailable(
             "STORE_UNAVAILABLE", f"the store does not answer ({type(error).__name__})"
         ) from None
+
+
+def store_full() -> Problem:
+    """RESOURCE_EXHAUSTED: what an OutOfMemoryError means to a caller."""
+    return Problem(grpc.StatusCode.RESOURCE_EXHAUSTED, "STORE_FULL", "the store is full", retry_after=5.0)
 
 
 class Script:
@@ -117,7 +120,7 @@ class Script:
 
         With `acks` it must be safe to repeat. Raises ReplicasMissing: then it has run.
         """
-        (answer,) = await self._run(store, [(keys, args)], acks)
+        (answer,) = _good(await self._run(store, [(keys, args)], acks))
         return answer
 
     async def each(
@@ -130,20 +133,22 @@ class Script:
     ) -> list[Any]:
         """Run it once for each (key, arguments), each run atomic by itself, in one round trip.
 
-        give_errors: where some nodes of a Cluster do not answer, give their RedisErrors among the answers.
+        give_errors: of runs that fail, also because their node of a Cluster does not answer, give the
+        RedisErrors among the answers.
         """
         runs = [([key], args) for key, args in calls]
+        if not runs:
+            return []
         if _cluster(store) is None:
-            return await self._run(store, runs, acks) if runs else []
-        running = (self._run(store, [run], acks) for run in runs)
-        answers = await asyncio.gather(*running, return_exceptions=True)
-        for answer in answers:
-            if isinstance(answer, BaseException) and not (give_errors and isinstance(answer, RedisError)):
-                raise answer
-        return [answer if isinstance(answer, BaseException) else answer[0] for answer in answers]
+            answers = await self._run(store, runs, acks)
+        else:
+            running = (self._run(store, [run], acks) for run in runs)
+            gathered = await asyncio.gather(*running, return_exceptions=True)
+            answers = [answer if isinstance(answer, BaseException) else answer[0] for answer in gathered]
+        return _good(answers, but=RedisError if give_errors else ())
 
     async def _run(self, store: Redis, runs: Sequence[_Run], acks: Acks) -> list[Any]:
-        """Run it on one node."""
+        """Run it on one node; gives the answers, errors among them."""
         first_key = runs[0][0][0]
         answers = await _acknowledged(
             store, first_key, [("EVALSHA", self._sha, *_flat(r)) for r in runs], acks
@@ -156,13 +161,18 @@ class Script:
                 unknown, await _acknowledged(store, first_key, commands, acks), strict=True
             ):
                 answers[number] = answer
-        for answer in answers:
-            if isinstance(answer, Exception):
-                raise answer
         return answers
 
 
 _Run = tuple[Sequence[str], Sequence[Value]]
+
+
+def _good(answers: list[Any], *, but: type[Exception] | tuple[()] = ()) -> list[Any]:
+    """Give answers back; raises the first error among them that is not allowed there."""
+    for answer in answers:
+        if isinstance(answer, BaseException) and not isinstance(answer, but):
+            raise answer
+    return answers
 
 
 def _flat(run: _Run) -> list[Value]:

@@ -121,7 +121,7 @@ class RelayService(relay_service_pb2_grpc.RelayServiceServicer):
         if good:
             self._accepted()
         return SubmitMessagesResponse(
-            duplicates=sum(bool(first) for first in answers.values()),
+            duplicates=sum(isinstance(first, bytes) and first != b"" for first in answers.values()),
             results=[
                 _result(message, item, answers)
                 for message, item in zip(request.messages, checked, strict=True)
@@ -146,8 +146,9 @@ class RelayService(relay_service_pb2_grpc.RelayServiceServicer):
         except Problem as problem:
             return problem
 
-    async def _queue_all(self, good: list[Submission], now_ms: int) -> dict[int, bytes]:
-        """Queue the submissions; gives, by identity of the object, the acceptance given before."""
+    async def _queue_all(self, good: list[Submission], now_ms: int) -> dict[int, bytes | Problem]:
+        """Queue the submissions; gives, by identity of the object, the acceptance given before, or why it
+        has to come again."""
         batch: list[Accepting] = []
         with ExitStack() as spans:
             for item in good:
@@ -188,11 +189,13 @@ def _check_batch(request: SubmitMessagesRequest) -> int:
     return size
 
 
-def _result(message: Message, item: Submission | Problem, answers: dict[int, bytes]) -> SubmitResult:
+def _result(
+    message: Message, item: Submission | Problem, answers: dict[int, bytes | Problem]
+) -> SubmitResult:
     result = SubmitResult(delivery_id=message.delivery_id, message_id=message.message_id)
-    if isinstance(item, Problem):
-        result.error.CopyFrom(item.to_status())
+    answer = item if isinstance(item, Problem) else answers[id(item)] or item.acceptance
+    if isinstance(answer, Problem):
+        result.error.CopyFrom(answer.to_status())
     else:
-        first = answers[id(item)]
-        result.acceptance.CopyFrom(Acceptance.FromString(first) if first else item.acceptance)
+        result.acceptance.CopyFrom(Acceptance.FromString(answer) if isinstance(answer, bytes) else answer)
     return result

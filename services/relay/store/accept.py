@@ -5,15 +5,16 @@ from __future__ import annotations
 import hashlib
 import zlib
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import grpc
 from redis.asyncio import Redis
+from redis.exceptions import OutOfMemoryError, RedisError
 
 from emta.feedback.v1.feedback_service_pb2 import RecordOutcomesItem
 from emta.problems import Problem
 from services.chassis.settings import NO_ACKS, Acks
-from services.chassis.store import Script, Value
+from services.chassis.store import Script, Value, store_full
 from services.relay.store import record
 from services.relay.store.bodies import Bodies, Packed
 from services.relay.store.keys import by_shard, prefix
@@ -64,12 +65,12 @@ class Acceptor:
         self._acks = acks
         self._dictionaries: set[tuple[int, bytes]] = set()  # (shard, name) that the shard should have
 
-    async def accept(self, batch: Sequence[Accepting], now_ms: int) -> list[bytes]:
+    async def accept(self, batch: Sequence[Accepting], now_ms: int) -> list[bytes | Problem]:
         """Queue messages; they are on disk when it returns.
 
-        Gives per message the serialized Acceptance of an earlier call, or b"" when this is the first.
-        Raises RESOURCE_EXHAUSTED OUTBOX_FULL, ReplicasMissing: messages may be queued then, and are known
-        when they are submitted again.
+        Gives per message the serialized Acceptance of an earlier call, b"" when this is the first, or why
+        its shard has no room for it: RESOURCE_EXHAUSTED OUTBOX_FULL, STORE_FULL. Raises RedisError,
+        ReplicasMissing: messages may be queued then, and are known when they are submitted again.
         """
         positions = by_shard(self._shard_of(item.submission.id) for item in batch)
         packed = [self._pack(item.submission) for item in batch]
@@ -80,11 +81,13 @@ class Acceptor:
         contents = {
             body.dictionary: self._bodies.content_of(body.dictionary) for body in packed if body.dictionary
         }
-        firsts = [b""] * len(batch)
-        for numbers, answers in zip(
-            positions.values(), await self._accept_parts(parts, contents, now_ms), strict=True
-        ):
-            for number, first in zip(numbers, answers, strict=True):
+        firsts: list[bytes | Problem] = [b""] * len(batch)
+        answers = await self._accept_parts(parts, contents, now_ms)
+        for numbers, answer in zip(positions.values(), answers, strict=True):
+            of_part: Sequence[bytes | Problem] = (
+                [answer] * len(numbers) if isinstance(answer, Problem) else answer
+            )
+            for number, first in zip(numbers, of_part, strict=True):
                 firsts[number] = first
         return firsts
 
@@ -97,25 +100,27 @@ class Acceptor:
 
     async def _accept_parts(
         self, parts: Sequence[_Part], contents: Mapping[bytes, bytes], now_ms: int
-    ) -> list[list[bytes]]:
-        answers = await _accept.each(
-            self._store, [self._call(p, contents, now_ms) for p in parts], self._acks
-        )
+    ) -> list[list[bytes] | Problem]:
+        answers = await self._run(parts, contents, now_ms)
         for number, part in enumerate(parts):
             if answers[number] == _MISSING_DICTIONARY:
                 # It went with the last message that used it, and nothing was taken: once more, with it.
                 self._dictionaries.difference_update((part.shard, name) for name in contents)
-                key, args = self._call(part, contents, now_ms)
-                answers[number] = await _accept(self._store, [key], args, self._acks)
-            if answers[number] == _OUTBOX_FULL:
-                raise Problem(
-                    grpc.StatusCode.RESOURCE_EXHAUSTED,
-                    "OUTBOX_FULL",
-                    "Feedback has not taken what happened so far; delivery goes on, accepting does not",
-                    retry_after=5.0,
-                )
-            self._dictionaries.update((part.shard, name) for name in part.dictionaries)
+                (answers[number],) = await self._run([part], contents, now_ms)
+            answer = answers[number]
+            if answer == _OUTBOX_FULL:
+                answers[number] = _outbox_full()
+            elif isinstance(answer, OutOfMemoryError):
+                answers[number] = store_full()
+            elif isinstance(answer, RedisError):
+                raise answer
+            else:
+                self._dictionaries.update((part.shard, name) for name in part.dictionaries)
         return answers
+
+    async def _run(self, parts: Sequence[_Part], contents: Mapping[bytes, bytes], now_ms: int) -> list[Any]:
+        calls = [self._call(part, contents, now_ms) for part in parts]
+        return await _accept.each(self._store, calls, self._acks, give_errors=True)
 
     def _call(self, part: _Part, contents: Mapping[bytes, bytes], now_ms: int) -> tuple[str, list[Value]]:
         """Give the key and the arguments of the script, for one shard."""
@@ -137,3 +142,12 @@ class Acceptor:
                 framed((item.outcome,)),
             ]
         return prefix(part.shard), args
+
+
+def _outbox_full() -> Problem:
+    return Problem(
+        grpc.StatusCode.RESOURCE_EXHAUSTED,
+        "OUTBOX_FULL",
+        "Feedback has not taken what happened so far; delivery goes on, accepting does not",
+        retry_after=5.0,
+    )

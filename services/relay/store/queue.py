@@ -95,11 +95,11 @@ class Queue:
             calls.append((prefix(shard), [now_ms, leased_until_ms, *wanted]))
             lost.append(fence)  # until its answer is here
         answers = await _claim.each(self._store, calls, give_errors=True)
+        _tell_of_those_away(shards, answers)
         messages, looks, answered = [], [], []
         for shard, answer in zip(shards, answers, strict=True):
             if isinstance(answer, RedisError):
-                # Its node is away. What the others gave is leased to us and must not be dropped.
-                _log.warning("shard_away", shard=shard, error=repr(answer))
+                # What the others gave is leased to us and must not be dropped.
                 continue
             answered.append(shard)
             next_look, flat, suspected = answer
@@ -166,8 +166,8 @@ class Queue:
         return lost
 
     async def settle(self, settlements: Sequence[Settlement]) -> list[bool | None]:
-        """End leases; gives per message whether the lease was still ours; None: its node of the Cluster did
-        not answer, and nobody knows. Safe to repeat.
+        """End leases; gives per message whether the lease was still ours; None: its shard did not answer,
+        and nobody knows. Safe to repeat.
 
         Raises RedisError, ReplicasMissing: the leases have ended, perhaps.
         """
@@ -178,13 +178,22 @@ class Queue:
         ]
         ours: list[bool | None] = [None] * len(settlements)
         answers = await _settle.each(self._store, calls, self._acks, give_errors=True)
-        for (shard, numbers), answer in zip(positions.items(), answers, strict=True):
+        _tell_of_those_away(positions, answers)
+        for numbers, answer in zip(positions.values(), answers, strict=True):
             if isinstance(answer, RedisError):
-                _log.warning("shard_away", shard=shard, error=repr(answer))
                 continue
             for number, was_ours in zip(numbers, answer, strict=True):
                 ours[number] = bool(was_ours)
         return ours
+
+
+def _tell_of_those_away(shards: Iterable[int], answers: Sequence[Any]) -> None:
+    """Say which shards have not answered."""
+    away = {
+        shard: error for shard, error in zip(shards, answers, strict=True) if isinstance(error, RedisError)
+    }
+    if away:
+        _log.warning("shards_away", shards=list(away), error=repr(next(iter(away.values()))))
 
 
 def _wanted(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
 import grpc
@@ -19,24 +19,35 @@ from emta.relay.v1.relay_service_pb2_grpc import (
 )
 from emta.submission import Submission
 
+FULL = Problem(grpc.StatusCode.RESOURCE_EXHAUSTED, "OUTBOX_FULL", "full", retry_after=0.01)
+
 
 class _Relay(RelayServiceServicer):
-    """Ends its first streams with a bare status, as gRPC does; answers after that."""
+    """Ends its first streams with a bare status, as gRPC does; puts some messages off; then answers."""
 
-    def __init__(self, *end: tuple[grpc.StatusCode, str], known: int = 0) -> None:
+    def __init__(self, *end: tuple[grpc.StatusCode, str], known: int = 0, full: Sequence[str] = ()) -> None:
         self._end = list(end)
         self._known = known
+        self._full = set(full)
+        self.streams = 0
 
     async def SubmitMessages(
         self, request_iterator: AsyncIterator[SubmitMessagesRequest], context: Any
     ) -> AsyncIterator[SubmitMessagesResponse]:
+        self.streams += 1
         async for request in request_iterator:
             if self._end:
                 await context.abort(*self._end.pop())
             yield SubmitMessagesResponse(
                 duplicates=self._known,
-                results=[SubmitResult(message_id=message.message_id) for message in request.messages],
+                results=[self._answer(message.message_id) for message in request.messages],
             )
+
+    def _answer(self, name: str) -> SubmitResult:
+        if name not in self._full:
+            return SubmitResult(message_id=name)
+        self._full.remove(name)
+        return SubmitResult(message_id=name, error=FULL.to_status())
 
 
 async def _submitted(relay: _Relay) -> tuple[list[str], int]:
@@ -74,6 +85,14 @@ async def test_a_refused_stream_ends_the_submission() -> None:
         await _submitted(_Relay((grpc.StatusCode.PERMISSION_DENIED, "no")))
 
     assert Problem.from_rpc_error(caught.value).code is grpc.StatusCode.PERMISSION_DENIED
+
+
+async def test_what_there_was_no_room_for_is_submitted_again_over_the_same_stream() -> None:
+    relay = _Relay(full=["a"])
+
+    names, _ = await _submitted(relay)
+
+    assert (names, relay.streams) == (["b", "a"], 1)
 
 
 async def test_what_the_relay_knew_before_is_counted() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from redis.asyncio import Redis
 
 from emta.feedback.v1.feedback_service_pb2 import RecordOutcomesItem, RecordOutcomesRequest
+from emta.problems import Problem
 from emta.relay.v1.message_pb2 import Message
 from services.chassis.settings import NO_ACKS, Acks
 from services.relay import submission
@@ -34,7 +35,7 @@ class RelayStore:
         self.queue = Queue(store, bodies, acks=acks)
         self.outbox = Outbox(store)
 
-    async def accept(self, *submissions: Submission, now_ms: int = START_MS) -> list[bytes]:
+    async def accept(self, *submissions: Submission, now_ms: int = START_MS) -> list[bytes | Problem]:
         batch = [Accepting(item, "", told(f"{item.message.message_id}/1")) for item in submissions]
         return await self.acceptor.accept(batch, now_ms)
 

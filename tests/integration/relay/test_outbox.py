@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-import pytest
 from redis.asyncio import Redis, RedisCluster
 
 from emta.problems import Problem
 from services.relay.store.outbox import Reported
 from services.relay.store.owners import Owners
 from services.relay.store.queue import Settlement
-from tests.integration.relay.relay_store import RelayStore, submitted, told
+from tests.integration.relay.relay_store import HUNGRY, RelayStore, submitted, told
 from tests.support.clock import START_MS
 
 
@@ -19,16 +18,43 @@ async def test_a_full_outbox_refuses_messages_and_settles_all_the_same(any_store
     relay = RelayStore(any_store, outbox_max=2)
     await relay.accept(submitted("m1"), submitted("m2"))
 
-    with pytest.raises(Problem) as caught:
-        await relay.accept(submitted("m3"))
+    (full,) = await relay.accept(submitted("m3"))
     one, other = await relay.claim()
     assert await relay.queue.settle([Settlement(one, None, [told("m1/2")])]) == [True]
     assert await relay.queue.settle([Settlement(other, None, [told("m2/2")])]) == [True]
 
-    assert (caught.value.reason, caught.value.retry_after) == ("OUTBOX_FULL", 5.0)
+    assert isinstance(full, Problem)
+    assert (full.reason, full.retry_after) == ("OUTBOX_FULL", 5.0)
     entries = (await relay.outbox.oldest([0], 10))[0]
     await relay.outbox.acknowledge({0: Reported([name for name, _ in entries], 4)})
     assert await relay.accept(submitted("m3")) == [b""]
+
+
+async def test_a_full_outbox_refuses_the_messages_of_its_shard_only(any_store: Redis) -> None:
+    relay = RelayStore(any_store, shards=2, outbox_max=1)
+    given = [submitted(f"m{number}") for number in range(8)]
+    await relay.accept(given[0])
+
+    answers = await relay.accept(*given[1:])
+
+    refused = [answer for answer in answers if isinstance(answer, Problem)]
+    assert {problem.reason for problem in refused} == {"OUTBOX_FULL"}
+    look = await relay.queue.claim([0, 1], START_MS, START_MS + 1, HUNGRY)
+    assert 1 < len(look.messages) == len(given) - len(refused) < len(given)
+
+
+async def test_a_full_store_refuses_every_message_by_itself_and_takes_it_later(any_store: Redis) -> None:
+    relay = RelayStore(any_store, shards=2)
+    await relay.accept(submitted("m1"))
+    await _set_everywhere(any_store, "1")
+    try:
+        _, *new = await relay.accept(*(submitted(f"m{number}") for number in range(1, 8)))
+    finally:
+        await _set_everywhere(any_store, "0")
+
+    assert all(isinstance(answer, Problem) and answer.reason == "STORE_FULL" for answer in new), new
+    answers = await relay.accept(*(submitted(f"m{number}") for number in range(1, 8)))
+    assert [bool(answer) for answer in answers] == [True] + [False] * 6
 
 
 async def test_in_a_full_store_what_was_reported_goes_and_relays_stay_known(

@@ -55,7 +55,7 @@ class RelayServiceServicer:
         this holds for at least seven days after acceptance. What was not answered when the stream broke
         should be submitted again.
         Errors of the RPC itself: INVALID_ARGUMENT BATCH_EMPTY, BATCH_TOO_LARGE; UNAVAILABLE
-        STORE_UNAVAILABLE; RESOURCE_EXHAUSTED QUEUE_FULL.
+        STORE_UNAVAILABLE, REPLICAS_MISSING, DRAINING.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

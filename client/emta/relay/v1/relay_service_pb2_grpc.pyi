@@ -42,7 +42,7 @@ class RelayServiceStub:
     this holds for at least seven days after acceptance. What was not answered when the stream broke
     should be submitted again.
     Errors of the RPC itself: INVALID_ARGUMENT BATCH_EMPTY, BATCH_TOO_LARGE; UNAVAILABLE
-    STORE_UNAVAILABLE; RESOURCE_EXHAUSTED QUEUE_FULL.
+    STORE_UNAVAILABLE, REPLICAS_MISSING, DRAINING.
     """
 
 @_typing.type_check_only
@@ -59,7 +59,7 @@ class RelayServiceAsyncStub(RelayServiceStub):
     this holds for at least seven days after acceptance. What was not answered when the stream broke
     should be submitted again.
     Errors of the RPC itself: INVALID_ARGUMENT BATCH_EMPTY, BATCH_TOO_LARGE; UNAVAILABLE
-    STORE_UNAVAILABLE; RESOURCE_EXHAUSTED QUEUE_FULL.
+    STORE_UNAVAILABLE, REPLICAS_MISSING, DRAINING.
     """
 
 class RelayServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -79,7 +79,7 @@ class RelayServiceServicer(metaclass=_abc_1.ABCMeta):
         this holds for at least seven days after acceptance. What was not answered when the stream broke
         should be submitted again.
         Errors of the RPC itself: INVALID_ARGUMENT BATCH_EMPTY, BATCH_TOO_LARGE; UNAVAILABLE
-        STORE_UNAVAILABLE; RESOURCE_EXHAUSTED QUEUE_FULL.
+        STORE_UNAVAILABLE, REPLICAS_MISSING, DRAINING.
         """
 
 def add_RelayServiceServicer_to_server(servicer: RelayServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
