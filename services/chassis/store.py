@@ -83,6 +83,11 @@ async def replicated(store: Redis, keys: Iterable[str], acks: Acks) -> None:
         await _acknowledged(store, key, [], acks)
 
 
+def is_cluster(store: Redis) -> bool:
+    """Whether parts of a store may be away while others answer."""
+    return _cluster(store) is not None
+
+
 @contextmanager
 def store_problems() -> Iterator[None]:
     """Turn what the store client raises into Problems: STORE_FULL, STORE_UNAVAILABLE."""

@@ -117,9 +117,9 @@ class Dispatcher:
             if not shards:
                 continue
             # What cannot be recorded as it should be is not begun.
-            await self._queue.replicated(shards[:1])
+            recordable = await self._queue.replicated(shards)
             now_ms = self._clock.now_ms()
-            claim = await self._queue.claim(shards, now_ms, now_ms + self._lease_ms, appetite)
+            claim = await self._queue.claim(recordable, now_ms, now_ms + self._lease_ms, appetite)
             for claimed in claim.messages:
                 self._deliverer.begin(claimed)
             if claim.messages:

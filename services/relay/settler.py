@@ -29,7 +29,25 @@ class Settler:
     """Settles attempts; `settled` is told each one, also when its lease had been lost, and when its message
     is due again (ms; None: never).
 
-    One call at a time, which takes along all that ended during the one before: an answer to a final dot
+    A node of a Cluster that is away holds up no other: what falls with it is written down by itself.
+    """
+
+    def __init__(self, queue: Queue, settled: Callable[[Attempt, int | None], None]) -> None:
+        self._queue = queue
+        self._settled = settled
+        self._writers: dict[int, _Writer] = {}
+
+    def settle(self, attempt: Attempt, settlement: Settlement) -> None:
+        """End an attempt."""
+        unit = self._queue.unit(attempt.claimed.shard)
+        writer = self._writers.get(unit)
+        if writer is None:
+            writer = self._writers[unit] = _Writer(self._queue, self._settled)
+        writer.add(_Ending(attempt, settlement, repeated=False))
+
+
+class _Writer:
+    """One call at a time, which takes along all that ended during the one before: an answer to a final dot
     waits for no company, for it is what a crash sends twice, and the more there is the less each costs.
     """
 
@@ -39,9 +57,8 @@ class Settler:
         self._endings: list[_Ending] = []
         self._writing: asyncio.Task[None] | None = None
 
-    def settle(self, attempt: Attempt, settlement: Settlement) -> None:
-        """End an attempt."""
-        self._endings.append(_Ending(attempt, settlement, repeated=False))
+    def add(self, ending: _Ending) -> None:
+        self._endings.append(ending)
         if self._writing is None:
             self._writing = asyncio.get_running_loop().create_task(self._write())
 

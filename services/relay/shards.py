@@ -58,13 +58,18 @@ class Shards:
         now_ms = self._clock.now_ms()
         relays = await self._owners.announce(self._relay_id, now_ms, now_ms + self._lease_ms)
         share = -(-self._owners.shards // relays)
-        mine: set[int] = set()
-        for shard in sorted(self._in_order(), key=lambda shard: shard not in self.mine):
-            until_ms = now_ms + self._lease_ms if len(mine) < share else None
-            if until_ms is None and shard not in self.mine:
-                break
-            if await self._owners.own(shard, self._relay_id, now_ms, until_ms):
-                mine.add(shard)
+        until_ms = now_ms + self._lease_ms
+        ours = [shard for shard in self._in_order() if shard in self.mine]
+        await self._owners.own(ours[share:], self._relay_id, now_ms, None)
+        owned = await self._owners.own(ours[:share], self._relay_id, now_ms, until_ms)
+        # Of a shard that does not answer nobody else becomes the owner either.
+        mine = {shard for shard in ours[:share] if owned.get(shard, True)}
+        left = self.others
+        while left and len(mine) < share:
+            some = left[: share - len(mine)]
+            left = left[len(some) :]
+            owned = await self._owners.own(some, self._relay_id, now_ms, until_ms)
+            mine.update(shard for shard in some if owned.get(shard))
         self.mine = mine
 
     async def leave(self) -> None:
@@ -72,8 +77,7 @@ class Shards:
         try:
             now_ms = self._clock.now_ms()
             await self._owners.announce(self._relay_id, now_ms, None)
-            for shard in self.mine:
-                await self._owners.own(shard, self._relay_id, now_ms, None)
+            await self._owners.own(list(self.mine), self._relay_id, now_ms, None)
         except RedisError as error:
             _log.warning("store_away", error=type(error).__name__)
         self.mine = set()

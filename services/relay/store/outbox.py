@@ -5,16 +5,18 @@ What accepts a message or settles it writes its outcomes here in the same step.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from redis.asyncio import Redis
+from redis.exceptions import RedisError
 
 from emta.feedback.v1.feedback_service_pb2 import RecordOutcomesItem, RecordOutcomesRequest
 from services.chassis.store import Script, Value
 from services.relay.store.keys import prefix
+from services.relay.store.silence import Silence
 
+_oldest = Script("services.relay.store", "oldest")
 _acknowledge = Script("services.relay.store", "acknowledge")
 
 
@@ -36,17 +38,21 @@ class Outbox:
 
     def __init__(self, store: Redis) -> None:
         self._store = store
+        self._silence = Silence()
 
-    async def oldest(self, shards: Sequence[int], count: int) -> dict[int, list[tuple[str, bytes]]]:
+    async def oldest(self, shards: Iterable[int], count: int) -> dict[int, list[tuple[str, bytes]]]:
         """Give the oldest entries of some shards, `count` at most of each: their names, and their outcomes
-        as a serialized RecordOutcomesRequest that has nothing but items."""
-        async with self._store.pipeline(transaction=False) as pipeline:
-            for shard in shards:
-                pipeline.xrange(f"{prefix(shard)}outbox", "-", "+", count)
-            found: Any = await pipeline.execute()
+        as a serialized RecordOutcomesRequest that has nothing but items. Shards that do not answer are
+        missing."""
+        asked = self._silence.others(shards)
+        answers = await _oldest.each(
+            self._store, [(prefix(shard), [count]) for shard in asked], give_errors=True
+        )
+        self._silence.note(asked, answers)
         return {
-            shard: [(name.decode(), fields[b"items"]) for name, fields in entries]
-            for shard, entries in zip(shards, found, strict=True)
+            shard: [(flat[at].decode(), flat[at + 1]) for at in range(0, len(flat), 2)]
+            for shard, flat in zip(asked, answers, strict=True)
+            if not isinstance(flat, RedisError)
         }
 
     async def acknowledge(self, reported: Mapping[int, Reported]) -> None:

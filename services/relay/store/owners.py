@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import grpc
 from redis.asyncio import Redis
+from redis.exceptions import RedisError
 
 from emta.problems import Problem
 from services.chassis.store import Script, Value
 from services.relay.store.keys import RELAYS, SHARDS, prefix
+from services.relay.store.silence import Silence
 
 _announce = Script("services.relay.store", "announce")
 _own = Script("services.relay.store", "own")
@@ -19,6 +23,7 @@ class Owners:
     def __init__(self, store: Redis, shards: int) -> None:
         self._store = store
         self.shards = shards
+        self._silence = Silence()
 
     async def fix_shards(self) -> None:
         """Check the number of shards against the store's. Raises Problem SHARDS_MISMATCH."""
@@ -36,7 +41,18 @@ class Owners:
         args: list[Value] = [relay, now_ms, "" if until_ms is None else until_ms]
         return int(await _announce(self._store, [RELAYS], args))
 
-    async def own(self, shard: int, relay: str, now_ms: int, until_ms: int | None) -> bool:
-        """Become or stay the owner of a shard until a time, or (None) end that; says whether we own it."""
+    async def own(
+        self, shards: Sequence[int], relay: str, now_ms: int, until_ms: int | None
+    ) -> dict[int, bool]:
+        """Become or stay the owner of shards until a time, or (None) end that; says of those that answer
+        whether we own them."""
         args: list[Value] = [relay, now_ms, "" if until_ms is None else until_ms]
-        return bool(await _own(self._store, [prefix(shard)], args))
+        answers = await _own.each(
+            self._store, [(prefix(shard), args) for shard in shards], give_errors=True
+        )
+        self._silence.note(shards, answers)
+        return {
+            shard: bool(answer)
+            for shard, answer in zip(shards, answers, strict=True)
+            if not isinstance(answer, RedisError)
+        }

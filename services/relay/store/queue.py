@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
@@ -14,12 +15,13 @@ from redis.exceptions import RedisError
 from emta.feedback.v1.feedback_service_pb2 import RecordOutcomesItem
 from services.chassis.logs import Log
 from services.chassis.settings import NO_ACKS, Acks
-from services.chassis.store import Script, Value, replicated
+from services.chassis.store import Script, Value, is_cluster, replicated
 from services.relay.store import record
 from services.relay.store.bodies import Bodies, BodyError
 from services.relay.store.keys import by_shard, prefix
 from services.relay.store.outbox import framed
 from services.relay.store.record import Claimed
+from services.relay.store.silence import Silence
 
 _log = Log("relay")
 
@@ -73,15 +75,34 @@ class Queue:
         self._claims = 0
         self._lost_fences: dict[int, deque[str]] = {}  # by shard: of claims whose answers have not come
         self._suspected: set[int] = set()  # shards that had one more suspect to give
+        self._silence = Silence()
 
-    async def replicated(self, shards: Iterable[int]) -> None:
-        """Return once enough replicas have what was written to some shards. Raises ReplicasMissing."""
-        await replicated(self._store, map(prefix, shards), self._acks)
+    def unit(self, shard: int) -> int:
+        """What a shard stands or falls with: alone on a Cluster, with all others on one server."""
+        return shard if is_cluster(self._store) else 0
+
+    async def replicated(self, shards: Sequence[int]) -> list[int]:
+        """Give those of some shards of which enough replicas have what was written. Raises RedisError when
+        there are none: ReplicasMissing."""
+        if not self._acks.replicas:
+            return list(shards)
+        asked = {self.unit(shard): shard for shard in self._silence.others(shards)}
+        waiting = (replicated(self._store, [prefix(shard)], self._acks) for shard in asked.values())
+        answers = await asyncio.gather(*waiting, return_exceptions=True)
+        self._silence.note(asked.values(), answers)
+        good = {unit for unit, answer in zip(asked, answers, strict=True) if answer is None}
+        for answer in answers:
+            if isinstance(answer, BaseException) and (not good or not isinstance(answer, RedisError)):
+                raise answer
+        return [shard for shard in shards if self.unit(shard) in good]
 
     async def claim(
         self, shards: Sequence[int], now_ms: int, leased_until_ms: int, appetite: Appetite
     ) -> Claim:
         """Lease messages of some shards that are due; each gives its part of what is wanted."""
+        shards = self._silence.others(shards)
+        if not shards:
+            return Claim([], None)
         self._claims += 1
         fence = f"{self._holder}.{self._claims}"
         # One shard only may give a suspect: of two at once nobody knows which one kills.
@@ -95,7 +116,7 @@ class Queue:
             calls.append((prefix(shard), [now_ms, leased_until_ms, *wanted]))
             lost.append(fence)  # until its answer is here
         answers = await _claim.each(self._store, calls, give_errors=True)
-        _tell_of_those_away(shards, answers)
+        self._silence.note(shards, answers)
         messages, looks, answered = [], [], []
         for shard, answer in zip(shards, answers, strict=True):
             if isinstance(answer, RedisError):
@@ -148,7 +169,7 @@ class Queue:
             self._bodies.learn(content)
 
     async def renew(self, claimed: Sequence[Claimed], leased_until_ms: int) -> list[Claimed]:
-        """Prolong leases; gives those that are another's by now."""
+        """Prolong leases, but those of shards that do not answer; gives those that are another's by now."""
         calls: list[tuple[str, list[Value]]] = []
         positions = by_shard(message.shard for message in claimed)
         for shard, numbers in positions.items():
@@ -157,8 +178,12 @@ class Queue:
                 args += [claimed[number].number, claimed[number].fence]
             calls.append((prefix(shard), args))
         lost = []
-        for numbers, answers in zip(positions.values(), await _renew.each(self._store, calls), strict=True):
-            for number, is_ours in zip(numbers, answers, strict=True):
+        answers = await _renew.each(self._store, calls, give_errors=True)
+        self._silence.note(positions, answers)
+        for numbers, answer in zip(positions.values(), answers, strict=True):
+            if isinstance(answer, RedisError):
+                continue
+            for number, is_ours in zip(numbers, answer, strict=True):
                 if is_ours:
                     claimed[number].leased_until_ms = leased_until_ms
                 else:
@@ -178,22 +203,13 @@ class Queue:
         ]
         ours: list[bool | None] = [None] * len(settlements)
         answers = await _settle.each(self._store, calls, self._acks, give_errors=True)
-        _tell_of_those_away(positions, answers)
+        self._silence.note(positions, answers)
         for numbers, answer in zip(positions.values(), answers, strict=True):
             if isinstance(answer, RedisError):
                 continue
             for number, was_ours in zip(numbers, answer, strict=True):
                 ours[number] = bool(was_ours)
         return ours
-
-
-def _tell_of_those_away(shards: Iterable[int], answers: Sequence[Any]) -> None:
-    """Say which shards have not answered."""
-    away = {
-        shard: error for shard, error in zip(shards, answers, strict=True) if isinstance(error, RedisError)
-    }
-    if away:
-        _log.warning("shards_away", shards=list(away), error=repr(next(iter(away.values()))))
 
 
 def _wanted(

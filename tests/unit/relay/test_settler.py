@@ -29,6 +29,9 @@ class Store:
         self.told: list[str] = []
         self.settler = Settler(cast(Queue, self), lambda attempt, due_ms: self.told.append(_id(attempt)))
 
+    def unit(self, shard: int) -> int:
+        return shard
+
     async def settle(self, settlements: Sequence[Settlement]) -> list[bool | None]:
         ids = [settlement.claimed.message.message_id for settlement in settlements]
         self.calls.append("".join(ids))
