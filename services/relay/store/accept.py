@@ -15,7 +15,7 @@ from emta.feedback.v1.feedback_service_pb2 import RecordOutcomesItem
 from emta.problems import Problem
 from services.chassis.settings import NO_ACKS, Acks
 from services.chassis.store import Script, Value, store_full
-from services.relay.store import record
+from services.relay.store import bodies, record
 from services.relay.store.bodies import Bodies, Packed
 from services.relay.store.keys import by_shard, prefix
 from services.relay.store.outbox import framed
@@ -116,7 +116,13 @@ class Acceptor:
                 raise answer
             else:
                 self._dictionaries.update((part.shard, name) for name in part.dictionaries)
+        self._forget_dictionaries()
         return answers
+
+    def _forget_dictionaries(self) -> None:
+        # Of deliveries that are over. What is forgotten too early is sent once more.
+        if len(self._dictionaries) > 2 * self._shards * bodies.MOST_DICTIONARIES:
+            self._dictionaries = {known for known in self._dictionaries if self._bodies.knows(known[1])}
 
     async def _run(self, parts: Sequence[_Part], contents: Mapping[bytes, bytes], now_ms: int) -> list[Any]:
         calls = [self._call(part, contents, now_ms) for part in parts]

@@ -19,7 +19,7 @@ _WORTH_BYTES = 64 * 1024
 # A longer dictionary costs more to prepare than it saves: what repeats is found in its beginning.
 _LONGEST_DICTIONARY = 112 * 1024
 _LEVEL = 3
-_DELIVERIES, _DICTIONARIES = 1_000, 256
+_DELIVERIES, MOST_DICTIONARIES = 1_000, 256
 
 NO_DICTIONARY = b""
 
@@ -80,7 +80,7 @@ class Bodies:
             return Packed(self._plain_compressor.compress(content), NO_DICTIONARY)
         if delivery.dictionary not in self._dictionaries:
             self.learn(delivery.first)
-        dictionary = self._dictionaries[delivery.dictionary]
+        dictionary = self._used(delivery.dictionary)
         return Packed(dictionary.compress(content), delivery.dictionary)
 
     def unpack(self, blob: bytes, dictionary: bytes) -> bytes:
@@ -88,8 +88,7 @@ class Bodies:
         try:
             if not dictionary:
                 return self._plain_decompressor.decompress(blob)
-            self._dictionaries.move_to_end(dictionary)
-            return self._dictionaries[dictionary].decompress(blob)
+            return self._used(dictionary).decompress(blob)
         except KeyError:
             raise BodyError(f"dictionary {dictionary.hex()} is not known") from None
         except zstandard.ZstdError as error:
@@ -104,7 +103,7 @@ class Bodies:
         name = hashlib.blake2b(content, digest_size=16).digest()
         if name not in self._dictionaries:
             self._dictionaries[name] = _Dictionary(content)
-            if len(self._dictionaries) > _DICTIONARIES:
+            if len(self._dictionaries) > MOST_DICTIONARIES:
                 self._dictionaries.popitem(last=False)
         return name
 
@@ -112,10 +111,17 @@ class Bodies:
         """Give the content of a dictionary that is at hand."""
         return self._dictionaries[dictionary].content
 
+    def _used(self, name: bytes) -> _Dictionary:
+        # Those go that were not used for longest: a batch still needs what its first messages were packed
+        # against when its last one is.
+        self._dictionaries.move_to_end(name)
+        return self._dictionaries[name]
+
     def _delivery(self, name: tuple[str, str]) -> _Delivery:
         delivery = self._deliveries.get(name)
         if delivery is None:
             delivery = self._deliveries[name] = _Delivery()
             if len(self._deliveries) > _DELIVERIES:
                 self._deliveries.popitem(last=False)
+        self._deliveries.move_to_end(name)
         return delivery

@@ -54,10 +54,13 @@ def submitted(
     now_ms: int = START_MS,
     *,
     domain: str = "b.example",
+    delivery_id: str = "d1",
     content: bytes = CONTENT,
     validity: int | None = None,
 ) -> Submission:
-    message = Message(message_id=message_id, delivery_id="d1", rcpt_to=f"x@{domain}", content=content)
+    message = Message(
+        message_id=message_id, delivery_id=delivery_id, rcpt_to=f"x@{domain}", content=content
+    )
     if validity is not None:
         message.validity.seconds = validity
     return submission.check(

@@ -9,7 +9,9 @@ import pytest
 from redis.asyncio import Redis
 from redis.exceptions import ConnectionError
 
+from services.relay.store import bodies
 from services.relay.store.queue import Settlement
+from services.relay.submission import Submission
 from tests.integration.relay.relay_store import CONTENT, LONG_CONTENT, RelayStore, keys, submitted
 
 
@@ -85,3 +87,37 @@ async def test_a_content_that_was_damaged_in_the_store_is_told_apart(
 
     assert claimed.damaged
     assert claimed.message.message_id == "m1"
+
+
+async def test_a_batch_may_bring_one_dictionary_more_than_are_kept(
+    relay: RelayStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The one that goes is not one that the batch itself needs."""
+    monkeypatch.setattr(bodies, "MOST_DICTIONARIES", 2)
+    for delivery in ("d1", "d2", "d3"):
+        await relay.accept(*(_of(delivery, n) for n in range(2)))
+    await relay.accept(_of("d1", 2))
+    await relay.accept(_of("d2", 2))
+
+    given = [_of("d1", 3), _of("d3", 2)]
+    assert await relay.accept(*given) == [b"", b""]
+
+    claimed = {m.message.message_id: m for m in await relay.claim()}
+    assert all(claimed[item.message.message_id].content == item.content for item in given)
+
+
+async def test_what_is_known_of_dictionaries_that_are_gone_is_forgotten(
+    relay: RelayStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bodies, "MOST_DICTIONARIES", 2)
+    for number in range(20):
+        await relay.accept(*(_of(f"d{number}", n) for n in range(3)))
+
+    assert len(relay.acceptor._dictionaries) <= 4
+    given = [_of("d0", 3), _of("d19", 3)]
+    assert await relay.accept(*given) == [b"", b""]
+
+
+def _of(delivery: str, number: int) -> Submission:
+    content = LONG_CONTENT * 3 + delivery.encode() + b"\r\n"
+    return submitted(f"{delivery}/{number}", content=content, delivery_id=delivery)
