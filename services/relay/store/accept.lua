@@ -36,7 +36,8 @@ while at <= #ARGV do
     local due, record, dictionary, outcome = ARGV[at + 4], ARGV[at + 5], ARGV[at + 6], ARGV[at + 7]
     at = at + 8
     local first
-    for back = 0, 2 do
+    -- -1: a Relay may have stood still since it looked at its clock.
+    for back = -1, 2 do
         first = redis.call("HGET", known .. (period - back) .. ":" .. bucket, digest)
         if first then break end
     end

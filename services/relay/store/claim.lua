@@ -8,8 +8,8 @@
 -- KEYS[1]  key prefix of the shard
 -- ARGV     now_ms, end of the lease_ms, at most so many messages, at most so many octets,
 --          at most so many of a domain, 1 when a suspect may be given out, the fence of this claim (no
---          space, like no other: not a count, which a replica that takes over could repeat), fences of
---          earlier claims of the same owner whose answers got lost (between spaces),
+--          space, like no other: not a count, which a replica that takes over could repeat), earlier claims
+--          of the same owner whose answers got lost (fence, end of the lease_ms, ..., between spaces),
 --          then for every domain that is treated otherwise: domain, at most so many of it
 -- Returns the next time to look (ms, "" when nothing waits); for every message its number, how often its
 -- owner died, its record and its progress; and 1 when there is another suspect.
@@ -37,10 +37,6 @@ local function take_back(number)
     end
 end
 
-for _, number in ipairs(redis.call("ZRANGEBYSCORE", leased, "-inf", now, "LIMIT", 0, 200)) do
-    take_back(number)
-end
-
 local allowed, others = {}, 0
 for at = 9, #ARGV, 2 do
     allowed[ARGV[at]] = tonumber(ARGV[at + 1])
@@ -65,14 +61,19 @@ local function lease(number, domain)
 end
 
 -- What was leased by a claim whose answer never came is given again: nobody has begun with it, and were its
--- lease to run out it would look as if its owner had died with it.
-if ARGV[8] ~= "" then
-    local all = redis.call("HGETALL", leases)
-    for at = 1, #all, 2 do
-        local its_fence, domain = string.match(all[at + 1], "^(%S+) (.*)$")
-        if string.find(ARGV[8], " " .. its_fence .. " ", 1, true) then lease(all[at], domain) end
+-- lease to run out it would look as if its owner had died with it. The claim may also be carried out only
+-- now, behind others: then again, the next time.
+for its_fence, its_end in string.gmatch(ARGV[8], "(%S+) (%S+)") do
+    for _, number in ipairs(redis.call("ZRANGEBYSCORE", leased, its_end, its_end)) do
+        local theirs, domain = string.match(redis.call("HGET", leases, number), "^(%S+) (.*)$")
+        if theirs == its_fence then lease(number, domain) end
     end
 end
+
+for _, number in ipairs(redis.call("ZRANGEBYSCORE", leased, "-inf", now, "LIMIT", 0, 200)) do
+    take_back(number)
+end
+some_crashed = redis.call("EXISTS", crashes) == 1
 
 local function give_out(numbers)
     for _, number in ipairs(numbers) do

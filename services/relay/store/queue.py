@@ -26,7 +26,7 @@ from services.relay.store.silence import Silence
 _log = Log("relay")
 
 # Older ones have run out: a lease is longer than so many claims of a store that does not answer.
-_LOST_FENCES = 64
+_LOST_CLAIMS = 64
 
 _claim = Script("services.relay.store", "claim")
 _settle = Script("services.relay.store", "settle")
@@ -64,6 +64,14 @@ class Claim:
     next_look_ms: int | None
 
 
+class _LostClaim(NamedTuple):
+    """A claim whose answer has not come: its fence, the end of its leases, and (a lease later) its own."""
+
+    fence: str
+    leased_until_ms: int
+    forgotten_ms: int
+
+
 class Queue:
     """The queue of one store. With `acks`, what is settled waits for replicas."""
 
@@ -73,7 +81,8 @@ class Queue:
         self._bodies = bodies
         self._holder = secrets.token_hex(8)
         self._claims = 0
-        self._lost_fences: dict[int, deque[str]] = {}  # by shard: of claims whose answers have not come
+        # By shard: claims whose answers have not come, and which may still be carried out.
+        self._lost: dict[int, deque[_LostClaim]] = {}
         self._suspected: set[int] = set()  # shards that had one more suspect to give
         self._silence = Silence()
 
@@ -105,16 +114,19 @@ class Queue:
             return Claim([], None)
         self._claims += 1
         fence = f"{self._holder}.{self._claims}"
+        this = _LostClaim(fence, leased_until_ms, 2 * leased_until_ms - now_ms)
         # One shard only may give a suspect: of two at once nobody knows which one kills.
         asked = next((shard for shard in shards if shard in self._suspected), shards[0])
         calls: list[tuple[str, list[Value]]] = []
         for shard in shards:
-            lost = self._lost_fences.setdefault(shard, deque(maxlen=_LOST_FENCES))
+            lost = self._lost.setdefault(shard, deque(maxlen=_LOST_CLAIMS))
+            while lost and lost[0].forgotten_ms <= now_ms:
+                lost.popleft()
             wanted = _wanted(
                 appetite, len(shards), fence, lost, suspect=appetite.suspect and shard == asked
             )
             calls.append((prefix(shard), [now_ms, leased_until_ms, *wanted]))
-            lost.append(fence)  # until its answer is here
+            lost.append(this)  # until its answer is here
         answers = await _claim.each(self._store, calls, give_errors=True)
         self._silence.note(shards, answers)
         messages, looks, answered = [], [], []
@@ -138,7 +150,7 @@ class Queue:
                     messages.append(claimed)
         # Only now, for a dictionary may not have come: then all of them are given again.
         for shard in answered:
-            self._lost_fences[shard].clear()
+            self._lost[shard].remove(this)
         return Claim(messages, min(looks, default=None))
 
     async def _claimed(self, shard: int, row: Sequence[Any]) -> Claimed | None:
@@ -213,7 +225,7 @@ class Queue:
 
 
 def _wanted(
-    appetite: Appetite, shards: int, fence: str, lost: Iterable[str], *, suspect: bool
+    appetite: Appetite, shards: int, fence: str, lost: Iterable[_LostClaim], *, suspect: bool
 ) -> list[Value]:
     """What each of some shards is asked for: its part, and of everything at least one."""
     args: list[Value] = [
@@ -222,7 +234,7 @@ def _wanted(
         max(1, appetite.of_a_domain // shards),
         int(suspect),
         fence,
-        "".join(f" {name} " for name in lost),
+        " ".join(f"{each.fence} {each.leased_until_ms}" for each in lost),
     ]
     for domain, most in appetite.exceptions.items():
         args += [domain, -(-most // shards)]

@@ -9,7 +9,8 @@ local prefix, results = KEYS[1], {}
 for at = 2, #ARGV, 2 do
     local lease = redis.call("HGET", prefix .. "leases", ARGV[at])
     if lease and string.match(lease, "^%S+") == ARGV[at + 1] then
-        redis.call("ZADD", prefix .. "leased", ARGV[1], ARGV[at])
+        -- GT: it may come late, behind one that prolonged the lease further.
+        redis.call("ZADD", prefix .. "leased", "GT", ARGV[1], ARGV[at])
         results[#results + 1] = 1
     else
         results[#results + 1] = 0

@@ -38,6 +38,18 @@ async def test_a_message_is_known_for_eight_days(relay: RelayStore, days: int) -
     assert again != b""
 
 
+async def test_a_call_that_stood_still_over_the_turn_of_a_period_finds_what_came_meanwhile(
+    relay: RelayStore,
+) -> None:
+    """Its sender gave up and submitted the message to another Relay."""
+    await relay.accept(submitted(), now_ms=START_MS + 4 * 86_400_000)
+
+    (again,) = await relay.accept(submitted(), now_ms=START_MS)
+
+    assert again != b""
+    assert len(await relay.claim()) == 1
+
+
 async def test_a_hundred_at_once_are_queued_once(relay: RelayStore) -> None:
     answers = await asyncio.gather(*(relay.accept(submitted()) for _ in range(100)))
 

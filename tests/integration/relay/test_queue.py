@@ -83,6 +83,18 @@ async def test_a_renewed_lease_lasts_longer(relay: RelayStore) -> None:
     assert claimed[0].leased_until_ms == START_MS + 2 * LEASE_MS
 
 
+async def test_a_renewal_that_comes_late_shortens_no_lease(relay: RelayStore) -> None:
+    """It was given up, and the next one was faster."""
+    await relay.accept(submitted())
+    (claimed,) = await relay.claim()
+    late = dataclasses.replace(claimed)
+    await relay.queue.renew([claimed], START_MS + 3 * LEASE_MS)
+
+    await relay.queue.renew([late], START_MS + 2 * LEASE_MS)
+
+    assert await relay.claim(START_MS + 3 * LEASE_MS - 1) == []
+
+
 async def test_a_lease_that_another_holds_cannot_be_renewed(relay: RelayStore) -> None:
     await relay.accept(submitted())
     stale = await relay.claim()
@@ -200,6 +212,51 @@ async def test_what_a_claim_without_answer_leased_is_given_out_again_without_bla
     assert [message.crashes for message in claimed] == [0, 0]
     assert await relay.claim() == []
     assert await relay.queue.settle([Settlement(message, None, []) for message in claimed]) == [True, True]
+
+
+async def test_what_is_leased_behind_a_later_claim_is_given_out_again_without_blame(
+    relay: RelayStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The network kept the claim back until nobody waited for it any more."""
+    carry_out, late = queue_module._claim.each, []
+
+    async def kept_back(*args: Any, **kwargs: Any) -> list[Any]:
+        late.append((args, kwargs))
+        raise ConnectionError("no answer in time")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(queue_module._claim, "each", kept_back)
+        with pytest.raises(ConnectionError):
+            await relay.claim()
+    assert await relay.claim(START_MS + 1) == []
+    await relay.accept(submitted("m1"))
+    for args, kwargs in late:
+        await carry_out(*args, **kwargs)
+
+    (claimed,) = await relay.claim(START_MS + 2)
+
+    assert claimed.crashes == 0
+    assert await relay.queue.settle([Settlement(claimed, None, [])]) == [True]
+
+
+async def test_a_store_that_was_away_for_longer_than_a_lease_blames_no_lost_claim(
+    relay: RelayStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await relay.accept(submitted("m1"))
+    carried_out = queue_module._claim.each
+
+    async def answer_lost(*args: Any, **kwargs: Any) -> list[Any]:
+        await carried_out(*args, **kwargs)
+        raise ConnectionError("reset")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(queue_module._claim, "each", answer_lost)
+        with pytest.raises(ConnectionError):
+            await relay.claim()
+
+    (claimed,) = await relay.claim(START_MS + LEASE_MS + 1)
+
+    assert claimed.crashes == 0
 
 
 @pytest.mark.parametrize("part", ["message", "progress"])
