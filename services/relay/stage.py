@@ -8,11 +8,14 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Generic, TypeVar
 
 from emta.problems import Problem
+from services.chassis.logs import Log
 from services.relay.batcher import Batcher
 
 Attempt = TypeVar("Attempt")
 Item = TypeVar("Item")
 Result = TypeVar("Result")
+
+_log = Log("relay")
 
 # A call costs about as much for one item as for a hundred: five milliseconds gather most of them.
 _BATCH_ITEMS, _BATCH_SECONDS = 100, 0.005
@@ -45,6 +48,7 @@ class Stage(Generic[Attempt, Item, Result]):
         self._answered = answered
         self._away = away
         self._died = died
+        self._dropped = dropped
         self._batches: Batcher[Attempt] = Batcher(
             self._ask,
             max_items=_BATCH_ITEMS,
@@ -84,9 +88,17 @@ class Stage(Generic[Attempt, Item, Result]):
                 break
             attempt = self._alone.popleft()
             try:
-                (result,) = await self._call([self._item(attempt)])
-            except Problem:
-                self._died(attempt)
-            else:
-                self._answered(attempt, result)
+                await self._ask_about(attempt)
+            except Exception as error:
+                # A defect; those behind it are asked about all the same.
+                _log.error("question_failed", error=repr(error))
+                self._dropped(attempt)
         self._asking_alone = None
+
+    async def _ask_about(self, attempt: Attempt) -> None:
+        try:
+            (result,) = await self._call([self._item(attempt)])
+        except Problem:
+            self._died(attempt)
+        else:
+            self._answered(attempt, result)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import pytest
+
 from emta.problems import unavailable
 from services.relay.stage import Stage
 from tests.support.eventually import eventually
@@ -20,6 +22,8 @@ class Service:
         self.answered: dict[int, int] = {}
         self.away: list[int] = []
         self.died: list[int] = []
+        self.dropped: list[int] = []
+        self.answers = 1  # to each question
         self.stage: Stage[int, int, int] = Stage(
             item=lambda attempt: attempt,
             weigh=lambda attempt: 1,
@@ -28,20 +32,21 @@ class Service:
             answered=self.answered.__setitem__,
             away=self.away.append,
             died=self.died.append,
+            dropped=self.dropped.append,
         )
 
     async def _double(self, items: Sequence[int]) -> list[int]:
         self.calls.append(list(items))
         if POISON in items or not self.serving:
             raise unavailable("AWAY", "away")
-        return [2 * item for item in items]
+        return [2 * item for item in items] * self.answers
 
     async def _serves(self) -> bool:
         return self.serving
 
     async def until_told(self, count: int) -> None:
         async def told() -> bool:
-            return len(self.answered) + len(self.away) + len(self.died) >= count
+            return len(self.answered) + len(self.away + self.died + self.dropped) >= count
 
         await eventually(told, f"{count} to be told")
 
@@ -96,3 +101,18 @@ async def test_what_comes_later_is_asked_about_as_well() -> None:
     await service.until_told(2)
 
     assert service.answered == {1: 2, 2: 4}
+
+
+async def test_an_answer_that_makes_no_sense_costs_one_question_and_no_other(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    service = Service()
+    service.answers = 2
+    service.stage.add(1, alone=True)
+    await service.until_told(1)
+    service.answers = 1
+    service.stage.add(2, alone=True)
+    await service.until_told(2)
+
+    assert service.dropped == [1]
+    assert service.answered == {2: 4}
