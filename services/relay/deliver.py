@@ -35,6 +35,9 @@ from services.relay.transaction import Delivered, Refused, Result, Transaction, 
 
 _log = Log("relay")
 
+# As long as one call may take (EMTA_RELAY_STORE_TIMEOUT_SECONDS); who stops has waited for all else before.
+_GIVE_BACK_SECONDS = 2.0
+
 
 class Deliverer:
     """Takes messages on lease and settles each: finished, or due again.
@@ -71,7 +74,7 @@ class Deliverer:
             work=lambda lane: DeliveryAgent(lane, connector, limits, clock, settings.idle_seconds).run(),
             may_begin=self._may_begin,
             ended=self._ended,
-            abandoned=self._leave,
+            abandoned=self._abandoned,
         )
         self._router = Router(resolver, routed=self._routed, failed=self._refused, dropped=self._leave)
         self._sign: Stage[Attempt, SignItem, SignResult] = Stage(
@@ -102,13 +105,14 @@ class Deliverer:
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        """Deliver until the block ends; then close all connections."""
+        """Deliver until the block ends; then close all connections, and give back what is still at hand."""
         async with self._acceptance_reporter.running():
             try:
                 yield
             finally:
                 await self.lanes.close()
                 self._router.close()
+                await self._settler.finish(_GIVE_BACK_SECONDS)
 
     def stop(self) -> None:
         """Begin no more transactions: what has not begun goes back to the queue."""
@@ -193,6 +197,14 @@ class Deliverer:
             case None:
                 settlement = self._settlements.not_begun(attempt, now_ms)
         self._settler.settle(attempt, settlement)
+
+    def _abandoned(self, attempt: Attempt) -> None:
+        if self._stopping:
+            # We closed the connection. Were the lease to run out, it would look as if we had died of it.
+            settlement = self._settlements.released(attempt, self._clock.now_ms())
+            self._settler.settle(attempt, settlement)
+        else:
+            self._leave(attempt)
 
     # Qualify
 

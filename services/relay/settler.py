@@ -45,6 +45,12 @@ class Settler:
             writer = self._writers[unit] = _Writer(self._queue, self._settled)
         writer.add(_Ending(attempt, settlement, repeated=False))
 
+    async def finish(self, seconds: float) -> None:
+        """Wait until all is written down, for so long at most."""
+        writing = [writer.writing for writer in self._writers.values() if writer.writing is not None]
+        if writing:
+            await asyncio.wait(writing, timeout=seconds)
+
 
 class _Writer:
     """One call at a time, which takes along all that ended during the one before: an answer to a final dot
@@ -55,12 +61,12 @@ class _Writer:
         self._queue = queue
         self._settled = settled
         self._endings: list[_Ending] = []
-        self._writing: asyncio.Task[None] | None = None
+        self.writing: asyncio.Task[None] | None = None
 
     def add(self, ending: _Ending) -> None:
         self._endings.append(ending)
-        if self._writing is None:
-            self._writing = asyncio.get_running_loop().create_task(self._write())
+        if self.writing is None:
+            self.writing = asyncio.get_running_loop().create_task(self._write())
 
     async def _write(self) -> None:
         try:
@@ -75,7 +81,7 @@ class _Writer:
                 if all(was_ours is None for was_ours in results):
                     await asyncio.sleep(_STORE_AWAY_SECONDS)
         finally:
-            self._writing = None
+            self.writing = None
 
     async def _settle(self, batch: Sequence[_Ending]) -> Sequence[bool | None]:
         """Give per ending whether the lease was still ours; None: it has to be written down again."""

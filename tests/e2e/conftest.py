@@ -46,6 +46,7 @@ class World:
     clock: ManualClock
     receiver: Receiver
     addresses: dict[str, str] = field(default_factory=dict)
+    settings: dict[str, dict[str, str]] = field(default_factory=dict)  # of each service, also of those away
 
     async def submit(self, *messages: Message) -> list[SubmitResult]:
         return [result async for result in self.client.submit(messages)]
@@ -137,6 +138,7 @@ async def world(
     async with AsyncExitStack() as stack:
         receiver = await stack.enter_async_context(Receiver(clock=clock))
         addresses: dict[str, str] = {}
+        environs: dict[str, dict[str, str]] = {}
         settings = {
             "EMTA_SIGNER_KEYS_DIR": str(keys_dir),
             "EMTA_SIGNER_RELOAD_SECONDS": "0.05",
@@ -159,10 +161,7 @@ async def world(
             ("bounce", bounce, BounceSettings),
             ("relay", relay, RelaySettings),
         ):
-            if name in away:
-                addresses[name] = "127.0.0.1:1"
-                continue
-            own = {
+            own = environs[name] = {
                 f"EMTA_{name.upper()}_LISTEN": "127.0.0.1:0",
                 f"EMTA_{name.upper()}_DRAIN_SECONDS": "2",
                 **{
@@ -171,9 +170,12 @@ async def world(
             }
             for peer in PEERS.get(name, ()):
                 own[f"EMTA_{name.upper()}_{peer.upper()}"] = addresses[peer]
+            if name in away:
+                addresses[name] = "127.0.0.1:1"
+                continue
             running: Any = app.running(load_settings(cls, own), clock)  # type: ignore[attr-defined]
             addresses[name] = (await stack.enter_async_context(running)).address
         client = await stack.enter_async_context(
             Client(addresses["relay"], addresses["feedback"], addresses["bounce"])
         )
-        yield World(client, clock, receiver, addresses)
+        yield World(client, clock, receiver, addresses, environs)
