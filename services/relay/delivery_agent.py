@@ -87,12 +87,12 @@ class DeliveryAgent:
             self._announced = None
             lane.put_back(job)
             return False
-        if self._session is not None and (not self._session.usable or self._left <= 0):
-            self._announced = None
-            await self._close()
-        if self._session is not None:
-            return True
         try:
+            if self._session is not None and (not self._session.usable or self._left <= 0):
+                self._announced = None
+                await self._close()
+            if self._session is not None:
+                return True
             self._session = await self._connector.open(lane.route)
         except AttemptFailed as failed:
             lane.refused(failed, job)
