@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import Counter
 from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
@@ -35,6 +36,7 @@ _LOOK_SECONDS = 0.25
 # outcome as for a hundred. Nobody sees a twentieth of a second in a log.
 _GATHER_SECONDS = 0.05
 _FIRST_WAIT_SECONDS, _LONGEST_WAIT_SECONDS = 0.2, 5.0
+_FLUSH_SECONDS = 5.0
 # An outcome whose predecessor Feedback does not have yet (another Relay may just be reporting it) is
 # offered again behind all others, so often in all.
 _ROUNDS = 5
@@ -76,9 +78,12 @@ class Reporter:
                 await self._pause()
 
     async def flush(self) -> None:
-        """Report what is there, once more before the end; what Feedback does not take stays."""
+        """Report what is there, once more before the end, for a while at most; what Feedback does not take
+        stays, and is for the next owners of our shards."""
+        until = time.monotonic() + _FLUSH_SECONDS
         try:
-            while await self.report():
+            # What others settle meanwhile has no end.
+            while await self.report() and self._left_some and time.monotonic() < until:
                 pass
         except (Problem, RedisError) as error:
             _log.warning("feedback_away", error=str(error) or type(error).__name__)

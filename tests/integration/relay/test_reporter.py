@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import itertools
 from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
@@ -19,6 +21,7 @@ from emta.problems import failed_precondition, unavailable
 from services.chassis.settings import load_settings
 from services.feedback import app as feedback
 from services.feedback.settings import FeedbackSettings
+from services.relay import reporter as reporter_module
 from services.relay.peers import Peers, connected
 from services.relay.reporter import Reporter
 from services.relay.shards import Shards
@@ -105,6 +108,30 @@ async def test_no_shard_waits_until_another_has_nothing_left(relay: RelayStore, 
 
     after = await by_shard(relay)
     assert all(after[shard] < before[shard] for shard in (0, 1)), (before, after)
+
+
+async def test_who_stops_does_not_wait_until_others_have_nothing_to_tell(
+    relay: RelayStore, reporter: Reporter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Their outcomes come into our shards as long as they work, or Feedback has a day's to take."""
+    await fill(relay, 10)
+    told = Peers.record
+    names = itertools.count(10)
+
+    async def and_more_comes(self: Peers, request: RecordOutcomesRequest) -> Sequence[RecordOutcomesResult]:
+        results = await told(self, request)
+        await relay.accept(submitted(f"m{next(names)}"))
+        return results
+
+    monkeypatch.setattr(Peers, "record", and_more_comes)
+    async with asyncio.timeout(20):
+        await reporter.flush()
+    monkeypatch.undo()
+    await fill(relay, 1_000)
+    monkeypatch.setattr(reporter_module, "_FLUSH_SECONDS", 0.0)
+    await reporter.flush()
+
+    assert await waiting(relay) > 500
 
 
 async def test_outcomes_that_had_to_wait_fit_in_a_call_with_others(
