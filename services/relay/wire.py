@@ -58,6 +58,7 @@ class Wire(asyncio.Protocol):
         self._waiting: asyncio.Future[None] | None = None
         self._failure: WireFailed | None = None
         self._in_step = True
+        self._left_at_end: int | None = None  # octets that were unsent when the server hung up
         transport.set_protocol(self)
 
     @property
@@ -84,11 +85,13 @@ class Wire(asyncio.Protocol):
         self._outstanding += replies
         if self._failure is None:
             self._transport.write(data)
+        else:
+            self._left_at_end = None
 
     async def sent(self, by: float, behind: int = 0) -> bool:
         """Wait until all but the last `behind` octets are handed over, until the loop's time `by`.
 
-        Gives False when the server answered or was lost before that. Raises WireFailed TIMEOUT.
+        Gives False when the server answered, or was lost, before that. Raises WireFailed TIMEOUT.
         """
         # uvloop writes when its turn is over.
         await asyncio.sleep(0)
@@ -100,7 +103,8 @@ class Wire(asyncio.Protocol):
                 raise WireFailed(FailureKind.FAILURE_KIND_TIMEOUT, "the content was not taken in time")
             await self._woken(_LOOK_SECONDS)
         # A lost connection drops its buffer: empty does not mean sent.
-        return bool(self._replies) or self._failure is None
+        taken = self._left_at_end is not None and self._left_at_end <= behind
+        return bool(self._replies) or self._failure is None or taken
 
     async def reply(self, seconds: float) -> Reply:
         """Give the next reply; `seconds` is for all of it, however slowly it drips. Raises WireFailed."""
@@ -143,6 +147,7 @@ class Wire(asyncio.Protocol):
         self._octets_left()
 
     def eof_received(self) -> None:
+        self._left_at_end = self._unsent()
         self._fail(FailureKind.FAILURE_KIND_CONNECTION_LOST, "the connection was lost")
 
     def connection_lost(self, exc: Exception | None) -> None:

@@ -12,17 +12,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from emta.bounce.v1.smtp_reply_pb2 import FailureKind
+from services.relay import wire as wire_module
 from services.relay.wire import Reply, Wire, WireFailed
 
 MANY = 1_000
 
 
 @asynccontextmanager
-async def open_wire() -> AsyncIterator[Wire]:
+async def open_wire() -> AsyncIterator[tuple[Wire, socket.socket]]:
+    """Give a wire, and the other end of its connection."""
     ours, theirs = socket.socketpair()
+    theirs.setblocking(False)
     transport, _ = await asyncio.get_running_loop().create_connection(asyncio.Protocol, sock=ours)
     wire = Wire(transport, transport)
-    yield wire
+    yield wire, theirs
     wire.close()
     theirs.close()
     await asyncio.sleep(0)
@@ -32,7 +35,7 @@ def replies_of(pieces: Iterable[bytes], owed: int = MANY) -> tuple[list[Reply], 
     """What a connection makes of the pieces that come in."""
 
     async def read() -> tuple[list[Reply], WireFailed | None]:
-        async with open_wire() as wire:
+        async with open_wire() as (wire, _):
             wire.owed(owed)
             for piece in pieces:
                 wire.data_received(piece)
@@ -138,7 +141,7 @@ def test_a_421_to_no_command_is_a_server_that_leaves() -> None:
 
 
 async def test_what_has_failed_stays_so() -> None:
-    async with open_wire() as wire:
+    async with open_wire() as (wire, _):
         wire.owed(3)
         wire.data_received(b"250 one\r\nnonsense\r\n250 two\r\n")
         assert not wire.usable
@@ -147,3 +150,29 @@ async def test_what_has_failed_stays_so() -> None:
             with pytest.raises(WireFailed) as failed:
                 await wire.reply(1)
             assert failed.value.kind == FailureKind.FAILURE_KIND_PROTOCOL_ERROR
+
+
+@pytest.mark.parametrize(("read", "sent"), [(1_000_000, True), (100_000, False)])
+async def test_what_a_server_has_taken_before_it_hangs_up_counts_as_sent(
+    monkeypatch: pytest.MonkeyPatch, read: int, sent: bool
+) -> None:
+    """Whether or not we had looked before: what is left unsent is dropped with the connection."""
+    monkeypatch.setattr(wire_module, "_LOOK_SECONDS", 60.0)
+    loop = asyncio.get_running_loop()
+    async with open_wire() as (wire, theirs):
+        wire.write(b"x" * 1_000_000)
+        sending = asyncio.create_task(wire.sent(loop.time() + 60.0))
+        while read > 0:
+            read -= len(await loop.sock_recv(theirs, min(read, 65_536)))
+        theirs.shutdown(socket.SHUT_WR)
+
+        assert await sending is sent
+
+
+async def test_what_is_written_after_the_server_has_hung_up_was_not_sent() -> None:
+    loop = asyncio.get_running_loop()
+    async with open_wire() as (wire, _):
+        wire.eof_received()
+        wire.write(b"x")
+
+        assert not await wire.sent(loop.time() + 60.0)
