@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import random
 from dataclasses import dataclass
 
 from services.chassis.clock import Clock
@@ -12,6 +13,8 @@ from services.relay.ttl import AHEAD_MS, LONGEST_FAILURE_TTL, expiry
 
 # Hosts held at once, about 500 octets each.
 _MAX_CACHED = 100_000
+# Of either kind. An attempt tries five; an answer has room for thousands, of somebody who means us ill.
+_MAX_ADDRESSES = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +64,8 @@ class HostAddresses:
             elif isinstance(answer, BaseException):
                 raise answer
             elif answer.records and answer.rcode == Rcode.NOERROR:
-                found.update((str(address), answer.ttl) for address in answer.records)
+                some = random.sample(answer.records, min(len(answer.records), _MAX_ADDRESSES))
+                found.update((str(address), answer.ttl) for address in some)
             else:
                 absent.append(answer.ttl)
         # That a host with IPv4 has no IPv6 yet shortens nothing.

@@ -6,7 +6,6 @@ import asyncio
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
-from ipaddress import ip_address
 
 from emta.bounce.v1.smtp_reply_pb2 import FailureKind, SmtpPhase, SmtpReply
 from services.chassis.clock import Clock
@@ -228,4 +227,4 @@ def _in_order(addresses: tuple[str, ...]) -> tuple[str, ...]:
     # IPv4 first: receivers know senders by their IPv4 addresses, few hosts have a reputation in IPv6.
     # Within a family the load is spread, which the cache would otherwise take from the name servers.
     shuffled = random.sample(addresses, len(addresses))
-    return tuple(sorted(shuffled, key=lambda address: ip_address(address).version))
+    return tuple(sorted(shuffled, key=lambda address: ":" in address))

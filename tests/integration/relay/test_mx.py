@@ -114,6 +114,13 @@ async def test_a_list_that_needs_tcp_is_read_up_to_twenty_hosts(zone: Zone, reso
     assert await names(resolver, "many.example") == [f"mx{n:03}.many.example" for n in range(20)]
 
 
+async def test_of_a_host_with_very_many_addresses_some_are_kept(zone: Zone, resolver: MxResolver) -> None:
+    """An answer has room for thousands: seconds at every connection, in which nothing else goes on."""
+    zone.add_site("a.example", [(10, "mx.a.example", [f"127.1.0.{n}" for n in range(100)])])
+    (host,) = (await resolver.route("a.example")).hosts
+    assert len(set(host.addresses)) == 20
+
+
 async def test_a_host_without_addresses_is_left_out(zone: Zone, resolver: MxResolver) -> None:
     zone.add_site("a.example", [(20, "mx.a.example", ())])
     zone.add("a.example", "MX", "10 missing.a.example.")

@@ -145,3 +145,12 @@ def test_a_circle_of_aliases_ends() -> None:
 def test_a_server_that_could_not_read_the_question_need_not_repeat_it() -> None:
     refused = b"\x12\x34\x80\x01" + bytes(8)
     assert parse(refused, question(query("a.example", Kind.A))).rcode == Rcode.FORMERR
+
+
+def test_of_an_answer_with_thousands_of_records_the_first_are_read() -> None:
+    asked = query("a.example", Kind.A)
+    answer = dns.message.make_response(asked)
+    data = [f"192.0.{n // 250}.{n % 250}" for n in range(3_000)]
+    answer.answer.append(rrset("a.example", 300, "A", *data))
+
+    assert len(parse(answer.to_wire(max_size=65_535), question(asked)).records) == 500
