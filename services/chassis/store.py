@@ -90,24 +90,22 @@ def is_cluster(store: Redis) -> bool:
 
 @contextmanager
 def store_problems() -> Iterator[None]:
-    """Turn what the store client raises into Problems: STORE_FULL, STORE_UNAVAILABLE."""
+    """Turn what the store client raises into Problems: STORE_FULL, REPLICAS_MISSING, STORE_UNAVAILABLE."""
     try:
         yield
-    except OutOfMemoryError:
-        raise store_full() from None
-    except ReplicasMissing:
-        raise unavailable(
-            "REPLICAS_MISSING", "too few of the store's replicas answer; submit again", retry_after=1.0
-        ) from None
     except RedisError as error:
-        raise unavailable(
-            "STORE_UNAVAILABLE", f"the store does not answer ({type(error).__name__})"
-        ) from None
+        raise store_problem(error) from None
 
 
-def store_full() -> Problem:
-    """RESOURCE_EXHAUSTED: what an OutOfMemoryError means to a caller."""
-    return Problem(grpc.StatusCode.RESOURCE_EXHAUSTED, "STORE_FULL", "the store is full", retry_after=5.0)
+def store_problem(error: RedisError) -> Problem:
+    """Say what an error of the store client means to a caller."""
+    if isinstance(error, OutOfMemoryError):
+        return Problem(
+            grpc.StatusCode.RESOURCE_EXHAUSTED, "STORE_FULL", "the store is full", retry_after=5.0
+        )
+    if isinstance(error, ReplicasMissing):
+        return unavailable("REPLICAS_MISSING", "too few of the store's replicas answer; submit again")
+    return unavailable("STORE_UNAVAILABLE", f"the store does not answer ({type(error).__name__})")
 
 
 class Script:

@@ -9,16 +9,17 @@ from typing import Any, NamedTuple
 
 import grpc
 from redis.asyncio import Redis
-from redis.exceptions import OutOfMemoryError, RedisError
+from redis.exceptions import OutOfMemoryError, RedisError, TimeoutError
 
 from emta.feedback.v1.feedback_service_pb2 import RecordOutcomesItem
 from emta.problems import Problem
 from services.chassis.settings import NO_ACKS, Acks
-from services.chassis.store import Script, Value, store_full
+from services.chassis.store import Script, Value, store_problem
 from services.relay.store import bodies, record
 from services.relay.store.bodies import Bodies, Packed
 from services.relay.store.keys import by_shard, prefix
 from services.relay.store.outbox import framed
+from services.relay.store.silence import Silence
 from services.relay.submission import Submission
 
 # What is known of accepted messages is kept by periods, so that it goes a whole period at a time: at least
@@ -29,6 +30,9 @@ _PERIODS_KEPT = 3
 # (hash-max-listpack-entries), 50 to 60 octets a message.
 _BUCKETS = 1 << 14
 _MISSING_DICTIONARY, _OUTBOX_FULL = -1, -2
+
+# In place of the answer of a shard that is not asked.
+_SILENT = TimeoutError("it has just not answered")
 
 _accept = Script("services.relay.store", "accept")
 
@@ -63,14 +67,16 @@ class Acceptor:
         self._shards = shards
         self._outbox_max = outbox_max
         self._acks = acks
+        self._silence = Silence()
         self._dictionaries: set[tuple[int, bytes]] = set()  # (shard, name) that the shard should have
 
     async def accept(self, batch: Sequence[Accepting], now_ms: int) -> list[bytes | Problem]:
         """Queue messages; they are on disk when it returns.
 
         Gives per message the serialized Acceptance of an earlier call, b"" when this is the first, or why
-        its shard has no room for it: RESOURCE_EXHAUSTED OUTBOX_FULL, STORE_FULL. Raises RedisError,
-        ReplicasMissing: messages may be queued then, and are known when they are submitted again.
+        its shard does not take it: RESOURCE_EXHAUSTED OUTBOX_FULL, STORE_FULL; of a Cluster UNAVAILABLE,
+        too. Raises RedisError, ReplicasMissing when no shard answers. Messages may be queued then, and are
+        known when they are submitted again.
         """
         positions = by_shard(self._shard_of(item.submission.id) for item in batch)
         packed = [self._pack(item.submission) for item in batch]
@@ -101,32 +107,37 @@ class Acceptor:
     async def _accept_parts(
         self, parts: Sequence[_Part], contents: Mapping[bytes, bytes], now_ms: int
     ) -> list[list[bytes] | Problem]:
-        answers = await self._run(parts, contents, now_ms)
-        for number, part in enumerate(parts):
-            if answers[number] == _MISSING_DICTIONARY:
-                # It went with the last message that used it, and nothing was taken: once more, with it.
+        asked = set(self._silence.others(part.shard for part in parts))
+        answers = await self._run([part for part in parts if part.shard in asked], contents, now_ms)
+        away = [answer for answer in answers.values() if _is_away(answer)]
+        if away and len(away) == len(parts):
+            raise away[0]
+        again = [part for part in parts if answers.get(part.shard) == _MISSING_DICTIONARY]
+        if again:
+            # It went with the last message that used it, and nothing was taken: once more, with it.
+            for part in again:
                 self._dictionaries.difference_update((part.shard, name) for name in contents)
-                (answers[number],) = await self._run([part], contents, now_ms)
-            answer = answers[number]
-            if answer == _OUTBOX_FULL:
-                answers[number] = _outbox_full()
-            elif isinstance(answer, OutOfMemoryError):
-                answers[number] = store_full()
-            elif isinstance(answer, RedisError):
-                raise answer
-            else:
+            answers |= await self._run(again, contents, now_ms)
+        for part in parts:
+            if isinstance(answers.get(part.shard), list):
                 self._dictionaries.update((part.shard, name) for name in part.dictionaries)
         self._forget_dictionaries()
-        return answers
+        return [_meaning(answers.get(part.shard, _SILENT)) for part in parts]
+
+    async def _run(
+        self, parts: Sequence[_Part], contents: Mapping[bytes, bytes], now_ms: int
+    ) -> dict[int, Any]:
+        """Give what each shard answers, or its RedisError."""
+        calls = [self._call(part, contents, now_ms) for part in parts]
+        answers = await _accept.each(self._store, calls, self._acks, give_errors=True)
+        shards = [part.shard for part in parts]
+        self._silence.note(shards, answers)
+        return dict(zip(shards, answers, strict=True))
 
     def _forget_dictionaries(self) -> None:
         # Of deliveries that are over. What is forgotten too early is sent once more.
         if len(self._dictionaries) > 2 * self._shards * bodies.MOST_DICTIONARIES:
             self._dictionaries = {known for known in self._dictionaries if self._bodies.knows(known[1])}
-
-    async def _run(self, parts: Sequence[_Part], contents: Mapping[bytes, bytes], now_ms: int) -> list[Any]:
-        calls = [self._call(part, contents, now_ms) for part in parts]
-        return await _accept.each(self._store, calls, self._acks, give_errors=True)
 
     def _call(self, part: _Part, contents: Mapping[bytes, bytes], now_ms: int) -> tuple[str, list[Value]]:
         """Give the key and the arguments of the script, for one shard."""
@@ -150,10 +161,20 @@ class Acceptor:
         return prefix(part.shard), args
 
 
-def _outbox_full() -> Problem:
-    return Problem(
-        grpc.StatusCode.RESOURCE_EXHAUSTED,
-        "OUTBOX_FULL",
-        "Feedback has not taken what happened so far; delivery goes on, accepting does not",
-        retry_after=5.0,
-    )
+def _is_away(answer: Any) -> bool:
+    return isinstance(answer, RedisError) and not isinstance(answer, OutOfMemoryError)
+
+
+def _meaning(answer: Any) -> list[bytes] | Problem:
+    """Read the answer of a shard."""
+    if isinstance(answer, RedisError):
+        return store_problem(answer)
+    if answer == _OUTBOX_FULL:
+        return Problem(
+            grpc.StatusCode.RESOURCE_EXHAUSTED,
+            "OUTBOX_FULL",
+            "Feedback has not taken what happened so far; delivery goes on, accepting does not",
+            retry_after=5.0,
+        )
+    firsts: list[bytes] = answer
+    return firsts

@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from redis.exceptions import RedisError, TimeoutError
+from redis.exceptions import OutOfMemoryError, RedisError, TimeoutError
 
 from services.chassis.logs import Log
 
@@ -29,11 +29,11 @@ class Silence:
         return [shard for shard in shards if self._until.get(shard, now) <= now]
 
     def note(self, shards: Iterable[int], answers: Sequence[Any]) -> None:
-        """Take in what shards answered, RedisErrors among it."""
+        """Take in what shards answered, RedisErrors among it; that there is no memory left is an answer."""
         errors = {
             shard: answer
             for shard, answer in zip(shards, answers, strict=True)
-            if isinstance(answer, RedisError)
+            if isinstance(answer, RedisError) and not isinstance(answer, OutOfMemoryError)
         }
         if not errors:
             return

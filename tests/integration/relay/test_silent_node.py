@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 from redis.exceptions import RedisError
 
+from emta.problems import Problem
 from services.chassis import store as stores
 from services.chassis.settings import Acks
 from services.relay.attempt import Attempt
@@ -147,6 +148,25 @@ async def test_outcomes_of_other_shards_are_given_and_their_owner_is_known(
         assert all(outcomes.values())
         await heir.share()
     assert heir.mine == set(SHARDS)
+
+
+async def test_messages_of_other_shards_are_accepted(cluster: valkey.RunningCluster) -> None:
+    given = [submitted(f"m{number}") for number in range(MESSAGES)]
+    async with stores.connect(cluster.url, 0.5) as store:
+        relay = RelayStore(store, shards=8)
+        await relay.accept(*given[:1])
+
+        with silent(cluster.owner(prefix(0))):
+            first = await relay.accept(*given)
+            refused = [
+                item for item, answer in zip(given, first, strict=True) if isinstance(answer, Problem)
+            ]
+            second = await relay.accept(*refused)
+
+        assert 0 < len(refused) < len(given)
+        for answer in second:
+            assert isinstance(answer, Problem)
+            assert (answer.reason, answer.is_transient) == ("STORE_UNAVAILABLE", True)
 
 
 async def test_a_missing_replica_stops_the_shards_of_its_primary(tmp_path: Path) -> None:
