@@ -123,11 +123,12 @@ class Settlements:
 
     def _tell_of_no_key(self, domain: str, now_ms: int) -> None:
         """Say it once per domain and minute: a whole mailing may wait for one key."""
-        told = self._no_key_told_ms
-        if domain in told and now_ms - told[domain] < _TOLD_AGAIN_MS:
+        told = self._no_key_told_ms  # the oldest first
+        while told and now_ms - next(iter(told.values())) >= _TOLD_AGAIN_MS:
+            del told[next(iter(told))]
+        if domain in told:
             return
-        recent = {name: then for name, then in told.items() if now_ms - then < _TOLD_AGAIN_MS}
-        self._no_key_told_ms = recent | {domain: now_ms}
+        told[domain] = now_ms
         todo = f"python -m services.signer.keygen {domain} (services/signer/README.md)"
         _log.warning("no_key", domain=domain, policy=self._without_key, todo=todo)
 

@@ -139,6 +139,18 @@ def test_what_the_signer_cannot_do_is_no_matter_of_keys(policy: str, problem: Pr
     assert told(settlement).WhichOneof("event") == event
 
 
+def test_a_missing_key_is_logged_once_a_minute_and_domain(caplog: pytest.LogCaptureFixture) -> None:
+    settlements = under()
+    domains = [failed_precondition("NO_KEY", "no key", domain=f"s{number}.example") for number in range(3)]
+
+    for now_ms in (NOW_MS, NOW_MS + 59_999, NOW_MS + 60_000):
+        for problem in domains:
+            settlements.not_signed(living(), problem, now_ms)
+
+    assert [record.message for record in caplog.records] == ["no_key"] * 6
+    assert len(settlements._no_key_told_ms) == 3
+
+
 def test_a_message_that_waits_is_told_of_once_per_cause() -> None:
     settlements, attempt = under(), living()
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator, Iterable
+import time
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 
 import pytest
+import uvloop
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -176,3 +178,22 @@ async def test_what_is_written_after_the_server_has_hung_up_was_not_sent() -> No
         wire.write(b"x")
 
         assert not await wire.sent(loop.time() + 60.0)
+
+
+@pytest.mark.parametrize("loop", [asyncio.new_event_loop, uvloop.new_event_loop])
+def test_who_stood_still_reads_what_has_come_before_it_gives_up(
+    loop: Callable[[], asyncio.AbstractEventLoop],
+) -> None:
+    """Its time is over, and the answer is there: what says that a message was taken must not be missed."""
+
+    async def stand_still() -> Reply:
+        async with open_wire() as (wire, theirs):
+            wire.owed(1)
+            reading = asyncio.create_task(wire.reply(0.01))
+            await asyncio.sleep(0)
+            theirs.send(b"250 queued\r\n")
+            time.sleep(0.05)  # noqa: ASYNC251 -- SIGSTOP, the pause of a virtual machine
+            return await reading
+
+    with asyncio.Runner(loop_factory=loop) as runner:
+        assert runner.run(stand_still()) == Reply(250, "queued")
