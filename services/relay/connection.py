@@ -27,6 +27,9 @@ from services.relay.wire import Wire, is_reply_line
 # QUIT is a courtesy: what the receiver thinks of it changes nothing.
 QUIT_SECONDS = 5.0
 
+# Of a greeting or an answer to EHLO: several times what any server says.
+_MOST_LINES = 100
+
 _SERVICE_CLOSING = 421  # RFC 5321 section 4.2.3: the server closes the connection after it
 
 
@@ -49,10 +52,13 @@ class Timeouts:
 
 
 class _Protocol(SMTPProtocol):
-    """aiosmtplib's, which would take the last code of several for the reply's, and +25 for a number."""
+    """aiosmtplib's, which would take the last code of several for the reply's, and +25 for a number; and
+    which reads all of a reply anew with every line that comes."""
 
     def _read_response_from_buffer(self) -> SMTPResponse | None:
         said = bytes(self._buffer)
+        if said.count(b"\n") > _MOST_LINES:
+            raise SMTPResponseException(SMTPStatus.invalid_response, "an endless reply")
         response = super()._read_response_from_buffer()
         lines = said[: len(said) - len(self._buffer)].splitlines()
         for line in lines:

@@ -109,6 +109,17 @@ async def test_replies_without_an_end_are_cut_off_before_the_first_message(
     assert len(text) <= MAX_TEXT
 
 
+@pytest.mark.parametrize("stage", ["BANNER", "EHLO"])
+async def test_a_reply_of_very_many_lines_is_cut_off_before_the_first_message(
+    world: World, stage: str
+) -> None:
+    """aiosmtplib reads all of it anew with each line that comes: 6,500 lines one by one take a minute."""
+    reply = b"250-x\r\n" * 200 + b"250 end\r\n"
+    _, phase, failure, text = await failure_at(world, MANNERS[0], stage, reply)
+    assert (phase, failure) == (STAGES[stage], NONSENSE)
+    assert len(text) <= MAX_TEXT
+
+
 async def test_the_longest_reply_that_is_allowed_is_read(world: World) -> None:
     line = b"x" * 8000
     await world.script(DOT=b"250-%b\r\n250-%b\r\n250-%b\r\n250 end\r\n" % (line, line, line))
