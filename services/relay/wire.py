@@ -18,8 +18,9 @@ from emta.bounce.v1.smtp_reply_pb2 import FailureKind
 _LONGEST_LINE, _LONGEST_REPLY = 8 * 1024, 32 * 1024
 _REPLY_LINE = re.compile(rb"[2-5][0-9]{2}(?:[ -]|\Z)")
 _SERVICE_CLOSING = 421  # RFC 5321 section 4.2.3: the server closes the connection after it
-# Between looks at how much of a large content has left.
-_LOOK_SECONDS = 0.005
+# Between looks at how much of a large content has left: at first, and twice as long each time, up to the
+# longest. Hundreds that read slowly must not take the processor.
+_LOOK_SECONDS, _LONGEST_LOOK_SECONDS = 0.005, 0.2
 
 
 class Reply(NamedTuple):
@@ -95,13 +96,15 @@ class Wire(asyncio.Protocol):
         """
         # uvloop writes when its turn is over.
         await asyncio.sleep(0)
+        look = _LOOK_SECONDS
         while self._unsent() > behind:
             if self._replies or self._failure is not None:
                 return False
             if asyncio.get_running_loop().time() > by:
                 self.close()
                 raise WireFailed(FailureKind.FAILURE_KIND_TIMEOUT, "the content was not taken in time")
-            await self._woken(_LOOK_SECONDS)
+            await self._woken(look)
+            look = min(2 * look, _LONGEST_LOOK_SECONDS)
         # A lost connection drops its buffer: empty does not mean sent.
         taken = self._left_at_end is not None and self._left_at_end <= behind
         return bool(self._replies) or self._failure is None or taken

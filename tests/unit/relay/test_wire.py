@@ -197,3 +197,19 @@ def test_who_stood_still_reads_what_has_come_before_it_gives_up(
 
     with asyncio.Runner(loop_factory=loop) as runner:
         assert runner.run(stand_still()) == Reply(250, "queued")
+
+
+async def test_who_reads_slowly_is_looked_at_ever_more_rarely(monkeypatch: pytest.MonkeyPatch) -> None:
+    waits: list[float] = []
+
+    async def woken(self: Wire, seconds: float) -> None:
+        waits.append(seconds)
+        if len(waits) == 8:
+            self.eof_received()
+
+    monkeypatch.setattr(Wire, "_woken", woken)
+    async with open_wire() as (wire, _):
+        wire.write(b"x" * 1_000_000)
+        assert not await wire.sent(asyncio.get_running_loop().time() + 60.0)
+
+    assert waits == [0.005, 0.01, 0.02, 0.04, 0.08, 0.16, 0.2, 0.2]
