@@ -13,8 +13,8 @@ from services.chassis.logs import Log
 _log = Log("relay")
 
 # At each call that asks it, the others wait until the time-out of the store (2 s) for a node that says
-# nothing.
-_LEFT_ALONE_SECONDS = 8.0
+# nothing. Once it is back it is to be at work within five seconds (fault F3).
+_LEFT_ALONE_SECONDS = 4.0
 
 
 class Silence:
