@@ -25,6 +25,8 @@ _CLAIM_OF_A_DOMAIN = 50
 # Another Relay may have accepted something, or died: look at least so often.
 _LOOK_MS = 250
 _STORE_AWAY_SECONDS = 0.2
+# A store that is back within the lease finds all that is under way still ours.
+_RENEW_AGAIN_MS = 1_000
 _GATHER_SECONDS = 0.003
 
 
@@ -151,14 +153,17 @@ class Dispatcher:
         await asyncio.sleep(_GATHER_SECONDS)
 
     async def _keep_leases(self) -> None:
+        usual_ms = wait_ms = self._lease_ms // 3
         while True:
-            await self._clock.sleep_until(self._clock.now_ms() + self._lease_ms // 3)
+            await self._clock.sleep_until(self._clock.now_ms() + wait_ms)
+            wait_ms = usual_ms
             claimed = [attempt.claimed for attempt in self._deliverer.in_flight]
             try:
                 lost = await self._queue.renew(claimed, self._clock.now_ms() + self._lease_ms)
             except RedisError as error:
                 # Without its lease no transaction begins: see Deliverer.
                 _log.warning("leases_not_renewed", error=type(error).__name__)
+                wait_ms = min(usual_ms, _RENEW_AGAIN_MS)
             else:
                 for message in lost:
                     message.leased_until_ms = 0
