@@ -23,10 +23,20 @@ _SLACK = 1.1
 _FIRST_SECONDS_PER_MESSAGE = 300e-6
 # So much of what was measured counts.
 _MEMORY_SECONDS = 1.0
+# So many octets more take about as long as one message more.
+_LIKE_A_MESSAGE = 64 * 1024
 # Turns of the loop in which gRPC hands over the next call, if there is one.
 _TURNS = 4
 # They must not keep what has come in from being accepted.
 _MOST_AT_A_TIME = 20
+
+
+def work(messages: int, octets: int) -> int:
+    """Give what a batch costs, in messages of usual size.
+
+    What is let in is held in memory, too: of the largest messages (25 MiB) one or few are let in.
+    """
+    return messages + octets // _LIKE_A_MESSAGE
 
 
 class Intake:
@@ -36,7 +46,7 @@ class Intake:
         self._now = now  # seconds, from any beginning
         self.turn = asyncio.Lock()  # whose turn it is to be checked
         self._come = 0  # batches
-        self._inside = 0  # messages
+        self._inside = 0  # messages of usual size
         # What was measured last: messages, and the seconds that they took.
         self._messages, self._seconds = _MEMORY_SECONDS / _FIRST_SECONDS_PER_MESSAGE, _MEMORY_SECONDS
         self._last_end = 0.0

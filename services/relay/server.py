@@ -23,8 +23,7 @@ from services.chassis.clock import Clock
 from services.chassis.headroom import Headroom
 from services.chassis.rpc import tenant_of
 from services.chassis.store import store_problems
-from services.relay import outcomes, resubmission, submission
-from services.relay.intake import Intake
+from services.relay import intake, outcomes, resubmission, submission
 from services.relay.resubmission import Rows
 from services.relay.settings import RelaySettings
 from services.relay.store.accept import Accepting, Acceptor
@@ -55,7 +54,7 @@ class RelayService(relay_service_pb2_grpc.RelayServiceServicer):
         self._clock = clock
         self._settings = settings
         self._headroom = headroom
-        self._intake = Intake()
+        self._intake = intake.Intake()
         self._return_paths = settings.return_paths
         self._internal = frozenset(name.lower().encode() for name in settings.internal_headers)
         self._accepted = accepted
@@ -96,10 +95,10 @@ class RelayService(relay_service_pb2_grpc.RelayServiceServicer):
         size = _check_batch(request)
         if not self._headroom.accepts:
             return _put_off(request, "QUEUE_FULL", "the store is nearly full", 5.0)
-        messages = len(request.messages)
-        if (delay := self._intake.put_off(messages)) is not None:
+        work = intake.work(len(request.messages), size)
+        if (delay := self._intake.put_off(work)) is not None:
             return _put_off(request, "BUSY", "more is coming in than can be written down", delay)
-        with self._intake.holding(messages):
+        with self._intake.holding(work):
             return await self._take(request, tenant, size)
 
     async def _take(self, request: SubmitMessagesRequest, tenant: str, size: int) -> SubmitMessagesResponse:

@@ -6,7 +6,7 @@ from contextlib import ExitStack, suppress
 
 import pytest
 
-from services.relay.intake import Intake
+from services.relay.intake import Intake, work
 
 
 class Seconds:
@@ -41,6 +41,14 @@ def test_what_would_wait_too_long_is_put_off(intake: Intake) -> None:
 
 def test_a_batch_that_is_alone_is_let_in_however_long_it_takes(intake: Intake) -> None:
     assert intake.put_off(1_000) is None
+
+
+def test_of_the_largest_messages_one_is_let_in_at_a_time() -> None:
+    largest, usual = work(1, 25 * 1024 * 1024), work(1, 10_000)
+    intake = Intake()
+    with intake.holding(largest):
+        assert intake.put_off(usual) is None
+        assert intake.put_off(largest)
 
 
 def test_a_batch_that_fails_gives_its_room_back_and_teaches_nothing(
