@@ -7,6 +7,8 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Generic, TypeVar
 
+import grpc
+
 from emta.problems import Problem
 from services.chassis.logs import Log
 from services.relay.batcher import Batcher
@@ -20,6 +22,8 @@ _log = Log("relay")
 # A call costs about as much for one item as for a hundred: five milliseconds gather most of them.
 _BATCH_ITEMS, _BATCH_SECONDS = 100, 0.005
 _BATCH_BYTES = 4 * 1024 * 1024
+# What a service that is overloaded says, or how it is silent.
+_LIVES = frozenset({grpc.StatusCode.DEADLINE_EXCEEDED, grpc.StatusCode.RESOURCE_EXHAUSTED})
 
 
 class Stage(Generic[Attempt, Item, Result]):
@@ -98,7 +102,7 @@ class Stage(Generic[Attempt, Item, Result]):
     async def _ask_about(self, attempt: Attempt) -> None:
         try:
             (result,) = await self._call([self._item(attempt)])
-        except Problem:
-            self._died(attempt)
+        except Problem as problem:
+            (self._away if problem.code in _LIVES else self._died)(attempt)
         else:
             self._answered(attempt, result)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import grpc
 import pytest
 
-from emta.problems import unavailable
+from emta.problems import Problem, unavailable
 from services.relay.stage import Stage
 from tests.support.eventually import eventually
 
@@ -24,6 +25,7 @@ class Service:
         self.died: list[int] = []
         self.dropped: list[int] = []
         self.answers = 1  # to each question
+        self.refusal = unavailable("AWAY", "away")
         self.stage: Stage[int, int, int] = Stage(
             item=lambda attempt: attempt,
             weigh=lambda attempt: 1,
@@ -38,7 +40,7 @@ class Service:
     async def _double(self, items: Sequence[int]) -> list[int]:
         self.calls.append(list(items))
         if POISON in items or not self.serving:
-            raise unavailable("AWAY", "away")
+            raise self.refusal
         return [2 * item for item in items] * self.answers
 
     async def _serves(self) -> bool:
@@ -79,6 +81,16 @@ async def test_alone_the_poison_is_found_and_the_others_are_answered() -> None:
     assert service.calls == [[1], [POISON], [3]]
     assert service.died == [POISON]
     assert service.answered == {1: 2, 3: 6}
+
+
+@pytest.mark.parametrize("code", [grpc.StatusCode.DEADLINE_EXCEEDED, grpc.StatusCode.RESOURCE_EXHAUSTED])
+async def test_a_service_that_is_overloaded_has_not_died(code: grpc.StatusCode) -> None:
+    service = Service()
+    service.refusal = Problem(code, "OVERLOADED", "not now")
+    service.stage.add(POISON, alone=True)
+    await service.until_told(1)
+
+    assert (service.away, service.died) == ([POISON], [])
 
 
 async def test_a_service_that_is_away_has_not_died_of_anything() -> None:
