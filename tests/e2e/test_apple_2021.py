@@ -71,7 +71,7 @@ async def test_an_operator_looks_first_and_corrects_then(world: World, tmp_path:
     assert (entry["actor"], entry["comment"], entry["corrected"]) == (
         "anna",
         "Apple lost its user records",
-        "3",
+        3,
     )
 
 
@@ -83,9 +83,7 @@ async def test_machines_get_every_match_in_json_lines(world: World, tmp_path: Pa
 
     code, out, _ = await emta(world, tmp_path, *ALL, "--json")
 
-    matches = [
-        match for line in out.splitlines() for match in json.loads(line)["answer"].get("matches", [])
-    ]
+    matches = [match for line in out.splitlines() for match in json.loads(line)["answer"]["matches"]]
     assert (code, [match["recipient"] for match in matches]) == (0, ["anna@me.com"])
 
 

@@ -11,12 +11,12 @@ from collections.abc import Coroutine
 from typing import Any, NoReturn
 
 import grpc
-from google.protobuf.json_format import MessageToDict
 from google.protobuf.message import Message
 from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 from rich.console import Console
 
+from emta.as_json import as_dict
 from emta.client import Client
 from emta.problems import Problem
 
@@ -94,12 +94,6 @@ def stop(problem: Problem) -> NoReturn:
     field = f"{problem.field}: " if problem.field else ""
     print(f"emta: {field}{problem.message} ({problem.reason})", file=sys.stderr)
     raise SystemExit(EXIT_BAD_INPUT if problem.code in _BAD_INPUT else EXIT_FAILED)
-
-
-def as_dict(message: Message) -> dict[str, Any]:
-    """Give a protobuf message as plain data, its fields named as in the contract."""
-    fields: dict[str, Any] = MessageToDict(message, preserving_proto_field_name=True)
-    return fields
 
 
 def print_json(kind: str, message: Message | dict[str, Any]) -> None:

@@ -13,7 +13,7 @@ from rich.markup import escape
 from rich.text import Text
 
 from emta.cli import tables, words
-from emta.cli.console import as_dict, bad_input, client, out, print_json, run
+from emta.cli.console import bad_input, client, out, print_json, run
 from emta.client import Client
 from emta.feedback.v1.log_pb2 import LogEntry, LogEvent, LogStatus
 
@@ -137,6 +137,6 @@ async def _kpis(delivery: str, json: bool) -> None:
     async with client() as connection:
         figures = await connection.kpis(delivery)
     if json:
-        print_json("kpis", as_dict(figures))
+        print_json("kpis", figures)
     else:
         out.print(tables.kpi_report(figures))

@@ -15,6 +15,7 @@ import typer
 from rich.text import Text
 
 from emta import mbox
+from emta.as_json import as_dict
 from emta.bounce.v1.inbound_service_pb2 import (
     FoundBy,
     InboundEffect,
@@ -24,7 +25,7 @@ from emta.bounce.v1.inbound_service_pb2 import (
     QualifyInboundResult,
 )
 from emta.cli import words
-from emta.cli.console import EXIT_BAD_INPUT, as_dict, bad_input, client, out, print_json, run
+from emta.cli.console import EXIT_BAD_INPUT, bad_input, client, out, print_json, run
 from emta.client import Client
 from emta.problems import Problem
 

@@ -16,8 +16,9 @@ from google.protobuf.duration_pb2 import Duration
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from emta.as_json import as_dict
 from emta.cli import words
-from emta.cli.console import EXIT_FAILED, as_dict, bad_input, client, out, print_json, run
+from emta.cli.console import EXIT_FAILED, bad_input, client, out, print_json, run
 from emta.cli.delivery import detached, follow
 from emta.client import Client
 from emta.people import People
