@@ -9,7 +9,7 @@ from types import ModuleType
 
 from bench import accept, depth, dns, guard, hostile, inbound, qualify, restart, run, workers
 from bench.child import BenchError
-from emta.problems import Problem
+from emta.problems import Problem, in_words
 from services.chassis.embedded_store import StoreError
 from services.stack import StackError
 
@@ -56,7 +56,7 @@ def main() -> int:
         print(f"bench: {error}", file=sys.stderr)
         return 2
     except (StackError, StoreError, Problem, OSError) as error:
-        print(f"bench: {error}; the log is var/bench/services.log", file=sys.stderr)
+        print(f"bench: {in_words(error)}; the log is var/bench/services.log", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         return 130

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from demo.show import show
 from demo.stay import stay
+from emta.problems import in_words
 from services.chassis import process
 from services.chassis.embedded_store import StoreError
 from services.stack import StackError
@@ -33,7 +34,7 @@ def main(arguments: list[str]) -> int:
     try:
         return asyncio.run(_until_signal(command(folder)))
     except (StackError, StoreError, OSError) as error:
-        print(f"demo: {error}; the log is {folder / 'services.log'}", file=sys.stderr)
+        print(f"demo: {in_words(error)}; the log is {folder / 'services.log'}", file=sys.stderr)
         return process.EXIT_FAILED
     except (KeyboardInterrupt, asyncio.CancelledError):
         if command is not stay:

@@ -112,6 +112,13 @@ class Problem(Exception):
         return cls(code, code.name, text or code.name.lower())
 
 
+def in_words(error: Exception) -> str:
+    """Say what is wrong; of a file, its name and the system's word for it, where Python has "[Errno 2]"."""
+    if not isinstance(error, OSError) or error.strerror is None:
+        return str(error)
+    return error.strerror if error.filename is None else f"{error.filename}: {error.strerror}"
+
+
 def _pack(detail: ErrorInfo | BadRequest | RetryInfo) -> Any:
     packed = Any()
     packed.Pack(detail)

@@ -14,7 +14,7 @@ from typing import NoReturn, Protocol, TypeVar
 
 from redis.exceptions import RedisError
 
-from emta.problems import Problem
+from emta.problems import Problem, in_words
 from services.chassis import logs, telemetry
 from services.chassis.embedded_store import StoreError
 from services.chassis.settings import ServiceSettings, SettingsError, describe, load_settings
@@ -71,7 +71,7 @@ def main(
     try:
         run(_serve(name, settings, supervise(settings) or app(settings)))
     except (StoreError, OSError, RedisError, Problem) as error:
-        print(f"{name}: {error}", file=sys.stderr)
+        print(f"{name}: {in_words(error)}", file=sys.stderr)
         raise SystemExit(EXIT_FAILED) from None
     finally:
         telemetry.shut_down(provider)

@@ -10,6 +10,7 @@ from pathlib import Path
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
+from emta.problems import in_words
 from services.signer.keys import is_domain, public_record
 
 
@@ -47,6 +48,9 @@ def main() -> int:
         record = make_key(arguments.domain.lower(), arguments.selector, arguments.keys_dir, arguments.bits)
     except FileExistsError as error:
         print(f"keygen: {error.filename} is there already; choose another selector", file=sys.stderr)
+        return 2
+    except OSError as error:
+        print(f"keygen: {in_words(error)}", file=sys.stderr)
         return 2
     print(
         f"Publish this TXT record:\n\n{arguments.selector}._domainkey.{arguments.domain.lower()}\n{record}"

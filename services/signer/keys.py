@@ -12,6 +12,7 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
+from emta.problems import in_words
 from services.chassis.logs import Log
 
 _log = Log("signer")
@@ -104,7 +105,7 @@ class KeyStore:
                 elif path in self._by_path:
                     by_path[path] = self._by_path[path]
             except (KeyFileError, OSError) as error:
-                _log.error("key_refused", file=path.name, error=str(error))
+                _log.error("key_refused", file=path.name, error=in_words(error))
         self._seen, self._by_path = seen, by_path
         keys = {(key.domain, key.selector): key for key in by_path.values()}
         self._keys = keys | self._current(keys)

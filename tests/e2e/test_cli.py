@@ -35,7 +35,11 @@ def files(tmp_path: Path) -> Path:
 
 
 async def start(
-    world: World, folder: Path, *arguments: str, stdin: bool = False
+    world: World,
+    folder: Path,
+    *arguments: str,
+    stdin: bool = False,
+    stdout: int = asyncio.subprocess.PIPE,
 ) -> asyncio.subprocess.Process:
     environ = os.environ | {
         f"EMTA_CLIENT_{name.upper()}": world.addresses[name] for name in ("relay", "feedback", "bounce")
@@ -46,7 +50,7 @@ async def start(
         cwd=folder,
         env=environ | {"COLUMNS": "120"},
         stdin=asyncio.subprocess.PIPE if stdin else None,
-        stdout=asyncio.subprocess.PIPE,
+        stdout=stdout,
         stderr=asyncio.subprocess.PIPE,
     )
 
@@ -146,6 +150,34 @@ async def test_services_that_do_not_run_are_one_line_too(world: World, files: Pa
 
     assert code == 1
     assert err == "emta: Feedback at 127.0.0.1:1 does not answer: connection refused (UNAVAILABLE)\n"
+
+
+async def test_output_that_cannot_be_written_is_one_line_too(world: World, files: Path) -> None:
+    await emta(world, files, *SEND)
+    full = os.open("/dev/full", os.O_WRONLY)
+    try:
+        process = await start(world, files, "kpis", "spring", stdout=full)
+    finally:
+        os.close(full)
+    _, err = await process.communicate()
+
+    assert (process.returncode, err) == (1, b"emta: No space left on device\n")
+
+
+@pytest.mark.parametrize("arguments", [("kpis", "spring"), ("log", "spring", "--json")])
+async def test_a_reader_that_has_seen_enough_is_no_error(
+    world: World, files: Path, arguments: tuple[str, ...]
+) -> None:
+    await emta(world, files, *SEND)
+    read, write = os.pipe()
+    os.close(read)
+    try:
+        process = await start(world, files, *arguments, stdout=write)
+    finally:
+        os.close(write)
+    _, err = await process.communicate()
+
+    assert (process.returncode, err) == (0, b"")
 
 
 @pytest.mark.parametrize(

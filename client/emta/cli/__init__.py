@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-import sys
+from importlib.metadata import version
+from typing import Annotated
 
 import typer
+from typer.exceptions import TyperException
 
 from emta.cli import (
     delivery,
@@ -18,8 +20,8 @@ from emta.cli import (
     send,
     sites,
 )
-from emta.cli.console import stop
-from emta.problems import Problem
+from emta.cli.console import EXIT_BAD_INPUT, EXIT_FAILED, bad_input, bad_usage, stop
+from emta.problems import Problem, in_words
 
 app = typer.Typer(
     name="emta",
@@ -31,6 +33,26 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        print(f"emta {version('emta-client')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    _: Annotated[
+        bool,
+        typer.Option(
+            "--version", help="Say which version this is.", is_eager=True, callback=_print_version
+        ),
+    ] = False,
+) -> None:
+    pass
+
+
 app.command("send")(send.send)
 app.command("watch")(delivery.watch)
 app.command("log")(delivery.log)
@@ -47,15 +69,16 @@ app.command("sites")(sites.sites)
 
 
 def main() -> None:
-    """Run the command; a Problem becomes one line on standard error and an exit code."""
+    """Run the command; what goes wrong becomes one line on standard error and an exit code."""
     try:
-        app()
+        raise SystemExit(app(prog_name="emta", standalone_mode=False))
     except Problem as problem:
         stop(problem)
+    except TyperException as error:
+        bad_usage(error)
+    except OSError as error:
+        # A file that is named is the caller's; without a name, it is what the command prints to.
+        bad_input(in_words(error), EXIT_FAILED if error.filename is None else EXIT_BAD_INPUT)
     except KeyboardInterrupt:
         # As a shell says of a command that Ctrl-C ended.
         raise SystemExit(130) from None
-    except BrokenPipeError:
-        # The reader (`| head`) has seen enough.
-        sys.stderr.close()
-        raise SystemExit(0) from None

@@ -15,6 +15,7 @@ from google.protobuf.message import Message
 from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 from rich.console import Console
+from typer.exceptions import TyperException
 
 from emta.as_json import as_dict
 from emta.client import Client
@@ -38,7 +39,14 @@ _BAD_INPUT = frozenset(
 # Below this many columns a table leaves out what matters least.
 NARROW = 100
 
-out = Console(highlight=False)
+
+class _Console(Console):
+    def on_broken_pipe(self) -> None:
+        """Leave it to `run`; as it comes, it ends the process with 1."""
+        raise BrokenPipeError
+
+
+out = _Console(highlight=False)
 
 
 class ClientSettings(BaseSettings):
@@ -80,7 +88,12 @@ def user_name() -> str:
 
 def run(command: Coroutine[Any, Any, int | None]) -> None:
     """Run a command to its end; its result is the exit code."""
-    raise SystemExit(asyncio.run(command) or 0)
+    try:
+        raise SystemExit(asyncio.run(command) or 0)
+    except BrokenPipeError:
+        # The reader (`| head`) has seen enough. The interpreter flushes standard output on its way out.
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115
+        raise SystemExit(0) from None
 
 
 def bad_input(message: str, exit_code: int = EXIT_BAD_INPUT) -> NoReturn:
@@ -89,9 +102,20 @@ def bad_input(message: str, exit_code: int = EXIT_BAD_INPUT) -> NoReturn:
     raise SystemExit(exit_code)
 
 
+def bad_usage(error: TyperException) -> NoReturn:
+    """Say in one line what is wrong with the options, and where to read of them; and stop."""
+    told = error.format_message()
+    if "\n" in told:  # `emta` alone: its help
+        print(told, file=sys.stderr)
+        raise SystemExit(EXIT_BAD_INPUT)
+    context = getattr(error, "ctx", None)
+    bad_input(f"{told.rstrip('.')} (see {context.command_path} --help)" if context else told)
+
+
 def stop(problem: Problem) -> NoReturn:
     """Say a Problem in one line, and stop."""
-    field = f"{problem.field}: " if problem.field else ""
+    named = problem.field and not problem.message.startswith(problem.field)
+    field = f"{problem.field}: " if named else ""
     print(f"emta: {field}{problem.message} ({problem.reason})", file=sys.stderr)
     raise SystemExit(EXIT_BAD_INPUT if problem.code in _BAD_INPUT else EXIT_FAILED)
 

@@ -27,7 +27,7 @@ from emta.bounce.v1.inbound_service_pb2 import (
 from emta.cli import words
 from emta.cli.console import EXIT_BAD_INPUT, bad_input, client, out, print_json, run
 from emta.client import Client
-from emta.problems import Problem
+from emta.problems import Problem, in_words
 
 # sysexits.h: mail servers keep the mail in their queue and run the command again.
 EX_TEMPFAIL = 75
@@ -128,7 +128,7 @@ def _keep(content: bytes, folder: Path) -> None:
     try:
         (folder / f"{name}.eml").write_bytes(content)
     except OSError as error:
-        print(f"emta: {error.filename}: {error.strerror}", file=sys.stderr)
+        print(f"emta: {in_words(error)}", file=sys.stderr)
         raise SystemExit(EX_TEMPFAIL) from None
 
 
@@ -169,7 +169,7 @@ def _mails(source: str, troubles: list[str]) -> Iterator[tuple[str, QualifyInbou
     try:
         files = list(_files(path)) if path.is_dir() else [path]
     except OSError as error:
-        bad_input(f"{error.filename}: {error.strerror}")
+        bad_input(in_words(error))
     for file in files:
         try:
             yield from _mails_in(file)

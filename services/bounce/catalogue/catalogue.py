@@ -14,6 +14,7 @@ from importlib import resources
 from pathlib import Path
 
 from emta.bounce.v1.smtp_reply_pb2 import SmtpReply
+from emta.problems import in_words
 from services.bounce.catalogue import rule_file
 from services.bounce.catalogue.matcher import Matcher, PatternError, compiled
 from services.bounce.catalogue.rule import Rule
@@ -62,7 +63,7 @@ class Catalogue:
 
 
 def load(overrides: Path | None = None) -> Catalogue:
-    """Load the shipped rules and the operator's file or folder of overrides. Raises RuleError, OSError."""
+    """Load the shipped rules and the operator's file or folder of overrides. Raises RuleError."""
     return parse(shipped_files(), override_files(overrides) if overrides else ())
 
 
@@ -75,8 +76,11 @@ def shipped_files() -> list[tuple[str, bytes]]:
 
 
 def override_files(path: Path) -> list[tuple[str, bytes]]:
-    """Read an override file, or all of a folder. Raises OSError."""
-    return [(each.name, each.read_bytes()) for each in override_paths(path)]
+    """Read an override file, or all of a folder. Raises RuleError."""
+    try:
+        return [(each.name, each.read_bytes()) for each in override_paths(path)]
+    except OSError as error:
+        raise RuleError(in_words(error)) from None
 
 
 def override_paths(path: Path) -> list[Path]:

@@ -30,7 +30,7 @@ class LiveRules:
     """
 
     def __init__(self, overrides: Path | None = None) -> None:
-        """Load the rules. `overrides`: a file or folder. Raises RuleError, OSError."""
+        """Load the rules. `overrides`: a file or folder. Raises RuleError."""
         self._overrides = overrides
         self._seen = _signature(overrides)
         self._reloading = asyncio.Lock()
@@ -46,7 +46,7 @@ class LiveRules:
             try:
                 # In a thread: some hundred patterns take a while to compile, and replies keep coming.
                 catalogue = await asyncio.to_thread(checked, self._overrides)
-            except (RuleError, OSError) as error:
+            except RuleError as error:
                 self.error = str(error)
                 _log.error("rules refused", problem=self.error, in_force=self.qualifier.catalogue.version)
                 raise RuleError(self.error) from None
@@ -86,7 +86,7 @@ class LiveRules:
 
 
 def checked(overrides: Path | None) -> Catalogue:
-    """Load rules whose overrides all behave. Raises RuleError, OSError."""
+    """Load rules whose overrides all behave. Raises RuleError."""
     catalogue = load(overrides)
     if wrong := check.complaints(catalogue, catalogue.rules[: catalogue.overrides]):
         raise RuleError(wrong[0])

@@ -17,6 +17,7 @@ from emta.bounce.v1.qualification_pb2 import (
     Qualification,
 )
 from emta.bounce.v1.smtp_reply_pb2 import SmtpPhase, SmtpReply
+from emta.problems import in_words
 from emta.reply_codes import without_codes
 from services.bounce.catalogue.catalogue import load
 from services.bounce.catalogue.rule_file import RuleError
@@ -197,5 +198,5 @@ def failed(command: str, error: Exception) -> int:
     if isinstance(error, BrokenPipeError):
         sys.stdout = open(os.devnull, "w")  # noqa: SIM115 -- the interpreter flushes it on its way out
         return 1
-    print(f"bounce {command}: {error}", file=sys.stderr)
+    print(f"bounce {command}: {in_words(error)}", file=sys.stderr)
     return 2

@@ -25,7 +25,7 @@ _COMPARED = ("type", "reason", "momentum_class", "severity", "cause")
 
 
 def before_and_after(in_force: Path | None, tried: Path) -> tuple[Catalogue, Catalogue]:
-    """Load the rules in force, and those with the overrides that are tried. Raises RuleError, OSError."""
+    """Load the rules in force, and those with the overrides that are tried. Raises RuleError."""
     shipped = shipped_files()
     files = dict(override_files(in_force)) if in_force else {}
     before = parse(shipped, sorted(files.items()))

@@ -6,7 +6,7 @@ import grpc
 import pytest
 from google.rpc.status_pb2 import Status
 
-from emta.problems import Problem, invalid
+from emta.problems import Problem, in_words, invalid
 
 
 def test_a_problem_survives_the_wire() -> None:
@@ -59,3 +59,16 @@ def test_a_request_that_nobody_can_read_is_not() -> None:
     read = Problem.from_rpc_error(_bare(grpc.StatusCode.INTERNAL, "Exception deserializing request!"))
 
     assert read.code is grpc.StatusCode.INTERNAL
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (FileNotFoundError(2, "No such file or directory", "a.csv"), "a.csv: No such file or directory"),
+        (OSError(28, "No space left on device"), "No space left on device"),
+        (OSError("cannot listen on localhost:1"), "cannot listen on localhost:1"),
+        (ValueError("too long"), "too long"),
+    ],
+)
+def test_errors_are_told_in_words_without_pythons_numbers(error: Exception, words: str) -> None:
+    assert in_words(error) == words

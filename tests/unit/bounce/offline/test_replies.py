@@ -304,4 +304,4 @@ def test_try_refuses_what_would_be_refused(
 def test_try_needs_a_file_that_exists(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert trial.main([str(tmp_path / "none.toml")]) == 2
 
-    assert "No such file" in capsys.readouterr().err
+    assert capsys.readouterr().err == f"bounce try: {tmp_path}/none.toml: No such file or directory\n"
