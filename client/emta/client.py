@@ -18,7 +18,7 @@ from types import TracebackType
 
 from emta.bounce_calls import BounceCalls
 from emta.feedback_calls import FeedbackCalls
-from emta.peer import Peer
+from emta.peer import OnWait, Peer
 from emta.relay_calls import RelayCalls
 
 
@@ -33,10 +33,13 @@ class Client(RelayCalls, FeedbackCalls, BounceCalls):
         relay: str = "localhost:50051",
         feedback: str = "localhost:50054",
         bounce: str = "localhost:50053",
+        *,
+        on_wait: OnWait | None = None,
     ) -> None:
-        self._to_relay = Peer("Relay", relay)
-        self._to_feedback = Peer("Feedback", feedback)
-        self._to_bounce = Peer("Bounce", bounce)
+        """`on_wait`: told, in words for people, which service does not answer and is waited for."""
+        self._to_relay = Peer("Relay", relay, on_wait)
+        self._to_feedback = Peer("Feedback", feedback, on_wait)
+        self._to_bounce = Peer("Bounce", bounce, on_wait)
 
     async def __aenter__(self) -> Client:
         return self

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterable, AsyncIterator, Callable
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, TypeVar
 
 import grpc
@@ -15,18 +16,23 @@ _CALL_SECONDS = 30.0
 # A service that restarts is back within seconds; who waits a minute has waited enough.
 _PATIENCE_SECONDS = 60.0
 _AGAIN_SECONDS = 1.0
+# Whoever waits longer wants to know for what.
+_LATE_SECONDS = 1.5
 
 Request = TypeVar("Request")
 Answer = TypeVar("Answer")
+OnWait = Callable[[str], None]
 
 
 class Peer:
     """A service at a target. Every call raises emta.problems.Problem and nothing else of gRPC."""
 
-    def __init__(self, name: str, target: str) -> None:
-        """`name`: as messages call it, for example "Bounce"."""
+    def __init__(self, name: str, target: str, on_wait: OnWait | None = None) -> None:
+        """`name`: as messages call it, for example "Bounce"; `on_wait`: told what is waited for, once."""
         self._name = name
         self.target = target
+        self._on_wait = on_wait
+        self._told = ""
         self._channel: grpc.aio.Channel | None = None
 
     @property
@@ -47,7 +53,8 @@ class Peer:
     ) -> Answer:
         """Call a method that is answered once."""
         try:
-            return await method(request, timeout=_CALL_SECONDS)
+            with self.late():
+                return await method(request, timeout=_CALL_SECONDS)
         except grpc.aio.AioRpcError as error:
             raise self.problem(error) from None
 
@@ -68,16 +75,41 @@ class Peer:
         waited = 0.0
         while True:
             try:
-                async for answer in begin():
-                    waited = 0.0
-                    yield answer
-                return
+                with self.late(connecting=True):
+                    async for answer in begin():
+                        waited, self._told = 0.0, ""
+                        yield answer
+                    return
             except grpc.aio.AioRpcError as error:
                 problem = self.problem(error)
                 if not problem.is_transient or waited >= _PATIENCE_SECONDS:
                     raise problem from None
+                self.tell(f"{problem.message}; trying again")
             waited += _AGAIN_SECONDS
             await asyncio.sleep(_AGAIN_SECONDS)
+
+    def tell(self, text: str) -> None:
+        """Say what is waited for, unless that was the last that was said."""
+        if self._on_wait is not None and text != self._told:
+            self._told = text
+            self._on_wait(text)
+
+    @contextmanager
+    def late(self, *, connecting: bool = False) -> Iterator[None]:
+        """Say what is waited for when the block takes long.
+
+        `connecting`: only where no connection stands by then. A stream is silent when nothing happens.
+        """
+
+        def tell() -> None:
+            if not (connecting and self.channel.get_state() is grpc.ChannelConnectivity.READY):
+                self.tell(f"waiting for {self._name} at {self.target} ...")
+
+        timer = asyncio.get_running_loop().call_later(_LATE_SECONDS, tell)
+        try:
+            yield
+        finally:
+            timer.cancel()
 
     def problem(self, error: grpc.aio.AioRpcError) -> Problem:
         """Say what went wrong; what gRPC says of it, in our own words and with who was asked."""

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Iterable
 
-import grpc
-
 from emta.peer import Peer
 from emta.relay.v1.message_pb2 import Message
 from emta.relay.v1.relay_service_pb2 import SubmitResult
-from emta.relay.v1.relay_service_pb2_grpc import RelayServiceStub
 from emta.relay.v1.site_pb2 import MxRule, Site
 from emta.relay.v1.site_service_pb2 import ListMxRulesRequest, ListSitesRequest
 from emta.relay.v1.site_service_pb2_grpc import SiteServiceStub
@@ -31,12 +28,9 @@ class RelayCalls:
         nothing moves for a minute. At the end `known` is told how many the Relay had from an earlier
         run: these were not sent again, even where they had changed.
         """
-        submission = Submission(RelayServiceStub(self._to_relay.channel), messages)
-        try:
-            async for result in submission.results():
-                yield result
-        except grpc.aio.AioRpcError as error:
-            raise self._to_relay.problem(error) from None
+        submission = Submission(self._to_relay, messages)
+        async for result in submission.results():
+            yield result
         if known is not None:
             known(submission.duplicates)
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import grpc
 
+from emta.peer import Peer
 from emta.problems import Problem
 from emta.relay.v1.message_pb2 import Message
 from emta.relay.v1.relay_service_pb2 import (
@@ -16,6 +17,7 @@ from emta.relay.v1.relay_service_pb2 import (
     SubmitMessagesResponse,
     SubmitResult,
 )
+from emta.relay.v1.relay_service_pb2_grpc import RelayServiceStub
 
 if TYPE_CHECKING:
     from emta.relay.v1.relay_service_pb2_grpc import RelayServiceAsyncStub
@@ -29,6 +31,7 @@ _WINDOW = 4
 _PATIENCE_SECONDS = 60.0
 _FIRST_WAIT_SECONDS = 0.25
 _LONGEST_WAIT_SECONDS = 5.0
+_LONG_SECONDS = 1.5
 
 _Call = grpc.aio.StreamStreamCall[SubmitMessagesRequest, SubmitMessagesResponse]
 
@@ -58,7 +61,7 @@ class Submission:
     `duplicates`: how many the Relay knew before this run, and did not queue again.
     """
 
-    def __init__(self, relay: RelayServiceAsyncStub, messages: Iterable[Message]) -> None:
+    def __init__(self, relay: Peer, messages: Iterable[Message]) -> None:
         self._relay = relay
         self._source = map(_Batch, batches(messages))
         self._again: deque[_Batch] = deque()  # put off by the Relay: to submit once more
@@ -67,18 +70,20 @@ class Submission:
         self._stalled_seconds = 0.0
 
     async def results(self) -> AsyncIterator[SubmitResult]:
-        """Yield the results. Raises AioRpcError when the stream fails for good."""
+        """Yield the results. Raises Problem when the stream fails for good."""
+        stub: RelayServiceAsyncStub = RelayServiceStub(self._relay.channel)
         while True:
-            call: _Call = self._relay.SubmitMessages()
+            call: _Call = stub.SubmitMessages()
             try:
-                async for result in self._converse(call):
-                    yield result
-                return
+                with self._relay.late(connecting=True):
+                    async for result in self._converse(call):
+                        yield result
+                    return
             except grpc.aio.AioRpcError as error:
-                problem = Problem.from_rpc_error(error)
+                problem = self._relay.problem(error)
                 if not problem.is_transient:
-                    raise
-                await self._wait(problem.retry_after, error)
+                    raise problem from None
+                await self._wait(problem)
             finally:
                 call.cancel()
 
@@ -111,7 +116,7 @@ class Submission:
                     put_off.append(message)
             if problem is not None:
                 self._again.append(_Batch(put_off, again=True))
-                await self._wait(problem.retry_after, problem)
+                await self._wait(problem)
         await call.done_writing()
 
     async def _fill(self, call: _Call) -> bool:
@@ -124,9 +129,13 @@ class Submission:
             await _write(call, batch)
         return bool(self._unanswered)
 
-    async def _wait(self, stated: float | None, error: Exception) -> None:
+    async def _wait(self, problem: Problem) -> None:
         if self._stalled_seconds >= _PATIENCE_SECONDS:
-            raise error
+            raise problem
+        # Back pressure for moments is how it should be.
+        if self._stalled_seconds >= _LONG_SECONDS:
+            self._relay.tell(f"{problem.message}; trying again")
+        stated = problem.retry_after
         wait = min(max(self._stalled_seconds, _FIRST_WAIT_SECONDS), _LONGEST_WAIT_SECONDS)
         wait = stated if stated is not None else wait
         self._stalled_seconds += wait

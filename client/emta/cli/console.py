@@ -75,7 +75,7 @@ def client(exit_code: int = EXIT_BAD_INPUT) -> Client:
     except ValidationError as error:
         (wrong, *_) = error.errors()
         bad_input(f"EMTA_CLIENT_{str(wrong['loc'][0]).upper()}: {wrong['ctx']['error']}", exit_code)
-    return Client(settings.relay, settings.feedback, settings.bounce)
+    return Client(settings.relay, settings.feedback, settings.bounce, on_wait=note)
 
 
 def user_name() -> str:
@@ -94,6 +94,11 @@ def run(command: Coroutine[Any, Any, int | None]) -> None:
         # The reader (`| head`) has seen enough. The interpreter flushes standard output on its way out.
         sys.stdout = open(os.devnull, "w")  # noqa: SIM115
         raise SystemExit(0) from None
+
+
+def note(text: str) -> None:
+    """Say something beside the output: on standard error, so that pipes stay as they are."""
+    print(f"emta: {text}", file=sys.stderr, flush=True)
 
 
 def bad_input(message: str, exit_code: int = EXIT_BAD_INPUT) -> NoReturn:
