@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from collections.abc import AsyncIterator
 from typing import Annotated
 
 import typer
@@ -14,13 +15,17 @@ from rich.text import Text
 
 from emta.cli import tables, words
 from emta.cli.console import bad_input, client, out, print_json, run
+from emta.cli.progress import Lines
 from emta.client import Client
+from emta.feedback.v1.delivery_pb2 import DeliveryKpis
 from emta.feedback.v1.log_pb2 import LogEntry, LogEvent, LogStatus
+from emta.problems import Problem
 
 Delivery = Annotated[str, typer.Argument(help="Identifier of the delivery.", show_default=False)]
 Json = Annotated[bool, typer.Option("--json", help="JSON lines, for machines.")]
 
-_REFRESH_SECONDS = 0.5
+_REFRESH_SECONDS = 0.5  # of what is live
+_LOOK_SECONDS = 2.0  # for a line now and then
 _RECENT_EVENTS = 8
 _HINT = "Ctrl-C detaches; the delivery goes on."
 # A log of a million rows is for `--json` and a file, not for a terminal's table.
@@ -57,8 +62,34 @@ async def _watch(delivery: str, json: bool, cursor: str) -> None:
 
 
 async def follow(connection: Client, delivery: str, hint: str = _HINT) -> None:
-    """Show the live table of a delivery until it is done, then its report."""
+    """Show a delivery until it is done, live on a terminal, then its report."""
+    if out.is_terminal:
+        await _follow_live(connection, delivery, hint)
+    else:
+        await follow_in_lines(connection, delivery)
+    out.print(tables.kpi_report(await connection.kpis(delivery)))
+
+
+async def _follow_live(connection: Client, delivery: str, hint: str) -> None:
     recent: deque[LogEvent] = deque(maxlen=_RECENT_EVENTS)
+    with Live(console=out, auto_refresh=False, transient=True) as live:
+        async for kpis in _looks(connection, delivery, recent, _REFRESH_SECONDS):
+            lines = [tables.event_line(event) for event in recent]
+            foot = Text(hint, style="dim")
+            live.update(Group(tables.status_table(kpis), *lines, foot), refresh=True)
+
+
+async def follow_in_lines(connection: Client, delivery: str) -> None:
+    """Wait until a delivery is done; on standard error, say now and then how far it is."""
+    lines = Lines()
+    async for kpis in _looks(connection, delivery, deque(maxlen=0), _LOOK_SECONDS):
+        lines.say(tables.status_line(kpis))
+
+
+async def _looks(
+    connection: Client, delivery: str, recent: deque[LogEvent], seconds: float
+) -> AsyncIterator[DeliveryKpis]:
+    """Give the figures every so often until a delivery is done; `recent` gets its events."""
 
     async def gather() -> None:
         async for event in connection.watch(delivery, stop_when_done=True):
@@ -66,17 +97,17 @@ async def follow(connection: Client, delivery: str, hint: str = _HINT) -> None:
 
     gathering = asyncio.create_task(gather())
     try:
-        with Live(console=out, auto_refresh=False, transient=True) as live:
-            while not gathering.done():
-                kpis = await connection.kpis(delivery)
-                lines = [tables.event_line(event) for event in recent]
-                foot = Text(hint, style="dim")
-                live.update(Group(tables.status_table(kpis), *lines, foot), refresh=True)
-                await asyncio.wait({gathering}, timeout=_REFRESH_SECONDS)
+        while not gathering.done():
+            try:
+                yield await connection.kpis(delivery)
+            except Problem as problem:
+                # The stream of events waits for a service that restarts, and says when it is enough.
+                if not problem.is_transient:
+                    raise
+            await asyncio.wait({gathering}, timeout=seconds)
         await gathering
     finally:
         gathering.cancel()
-    out.print(tables.kpi_report(await connection.kpis(delivery)))
 
 
 def detached(delivery: str) -> None:

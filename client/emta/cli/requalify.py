@@ -16,6 +16,7 @@ from rich.text import Text
 
 from emta.cli import tables, words
 from emta.cli.console import bad_input, client, out, print_json, run, user_name
+from emta.cli.progress import Lines
 from emta.client import Client
 from emta.feedback.v1.requalify_service_pb2 import (
     MatchedOutcome,
@@ -143,15 +144,16 @@ async def _requalify(request: RequalifyOutcomesRequest, apply: bool, json: bool)
 async def _add_up(connection: Client, request: RequalifyOutcomesRequest) -> Found:
     found = Found()
     word = "found" if request.dry_run else "corrected"
-    # On standard error, and on terminals only.
-    with Console(stderr=True).status("Searching ...") as status:
+    console, lines = Console(stderr=True), Lines()
+    with console.status("Searching ...") as status:
         async for answer in connection.requalify(request):
             found.add(answer)
             count = found.matched if request.dry_run else found.corrected
             reached = _stamp(answer.reached_time)
-            status.update(
-                f"{reached}: {words.count(found.examined, 'failure')} looked at, {count:,} {word}"
-            )
+            text = f"{reached}: {words.count(found.examined, 'failure')} looked at, {count:,} {word}"
+            status.update(text)
+            if not console.is_terminal:
+                lines.say(text)
     return found
 
 

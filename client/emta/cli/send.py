@@ -19,7 +19,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from emta.as_json import as_dict
 from emta.cli import words
 from emta.cli.console import EXIT_FAILED, bad_input, client, out, print_json, run
-from emta.cli.delivery import detached, follow
+from emta.cli.delivery import detached, follow, follow_in_lines
+from emta.cli.progress import Lines
 from emta.client import Client
 from emta.people import People
 from emta.problems import Problem, invalid
@@ -182,11 +183,15 @@ async def _send(job: _Job, label: str) -> int:
 
 async def _submit(connection: Client, job: _Job) -> None:
     columns = (TextColumn("Submitting"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=out, transient=True, disable=job.json) as progress:
+    is_live = out.is_terminal and not job.json
+    lines = Lines()
+    with Progress(*columns, console=out, transient=True, disable=not is_live) as progress:
         task = progress.add_task("submit", total=job.people.count)
         async for result in connection.submit(job.messages(), known=job.count_known):
             job.count(result)
             progress.advance(task)
+            if not is_live:
+                lines.say(f"{job.accepted + job.refused:,} of {job.people.count:,} submitted")
 
 
 def _tell(job: _Job) -> None:
@@ -211,6 +216,5 @@ async def _follow(connection: Client, job: _Job) -> None:
     if not job.json:
         await follow(connection, job.delivery)
         return
-    async for _ in connection.watch(job.delivery, stop_when_done=True):
-        pass
+    await follow_in_lines(connection, job.delivery)
     print_json("kpis", await connection.kpis(job.delivery))

@@ -63,6 +63,14 @@ def status_table(kpis: DeliveryKpis) -> Table:
     return table
 
 
+def status_line(kpis: DeliveryKpis) -> str:
+    """The delivery by status in one line."""
+    return (
+        f"{kpis.delivery_id}: {kpis.sent:,} sent, {kpis.failed:,} failed, {kpis.in_flight:,} in flight "
+        f"of {kpis.to_deliver:,}"
+    )
+
+
 def _failure_table(kpis: DeliveryKpis) -> Table:
     table = Table(title="Why messages failed", title_justify="left", min_width=64)
     for column in ("Type", "Reason", "Bounce code"):
