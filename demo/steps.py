@@ -8,7 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from emta.cli import words
-from emta.cli.tables import moment, reply_line
+from emta.cli.tables import moment, reply_line, success_of
 from emta.feedback.v1.log_pb2 import LogEvent
 from emta.feedback.v1.outcome_pb2 import FailureCause
 
@@ -61,9 +61,7 @@ def table(steps: dict[str, LogEvent]) -> Table:
             f"{name} {title}\n   {moment(event.outcome.event_time)}",
             Text(f"{event.outcome.recipient}\n{_said(event)}".strip()),
             f"{before}\n-> {after}",
-            f"{100 * event.delivery_sent / event.delivery_to_deliver:.1f} %"
-            if event.delivery_sent
-            else "-",
+            success_of(event.delivery_sent, event.delivery_to_deliver),
         )
     return shown
 

@@ -19,7 +19,8 @@ _TABLE_ROWS = 200
 
 def sites(
     name: Annotated[
-        str, typer.Argument(help="Only sites whose name contains this.", show_default=False)
+        str,
+        typer.Argument(help="Only sites (--rules: rules) whose name contains this.", show_default=False),
     ] = "",
     rules: Annotated[
         bool, typer.Option("--rules", help="The limits as they are set, with their sources.")
@@ -63,8 +64,10 @@ async def _rules(name: str, json: bool) -> None:
     if json:
         for rule in found:
             print_json("rule", rule)
+    elif found:
+        out.print(rule_table(found))
     else:
-        out.print(_rule_table(found))
+        out.print(f"No rule is named like {escape(name)}.")
 
 
 def rate(rule: MxRule) -> str:
@@ -106,20 +109,19 @@ def _more(site: Site) -> tuple[str, str, str]:
     return tokens, str(site.rule.messages_per_connection), str(site.relays)
 
 
-def _rule_table(found: list[MxRule]) -> Table:
+def rule_table(found: list[MxRule]) -> Table:
+    """The limits as they are set. Hosts and sources are too long for columns of their own."""
     table = Table(title="MX rules", title_justify="left", show_lines=True)
-    table.add_column("Rule", no_wrap=True)
-    table.add_column("MX hosts", overflow="fold")
-    for column in ("Connections", "Messages per connection", "Rate"):
-        table.add_column(column, justify="right")
-    table.add_column("Source", overflow="fold", ratio=1)
+    table.add_column("Rule, MX hosts, source", overflow="fold", ratio=1)
+    for column in ("Connections", "Messages per\nconnection", "Rate"):
+        table.add_column(column, justify="right", no_wrap=True)
     for rule in found:
+        named = Text(rule.name, style="bold")
+        hosts = Text(", ".join(rule.mx) or "(all others)")
         table.add_row(
-            Text(rule.name),
-            Text("\n".join(rule.mx) or "(all others)"),
+            Text("\n").join([named, hosts, Text(rule.source, style="dim")]),
             str(rule.connections),
             str(rule.messages_per_connection),
             rate(rule),
-            Text(rule.source),
         )
     return table

@@ -35,10 +35,13 @@ def _share(count: int, total: int) -> str:
 
 
 def success(kpis: DeliveryKpis) -> str:
-    """Campaign's Success: a number always, a percentage from the first success on."""
-    if not kpis.HasField("success_percent"):
-        return "-"
-    return f"{kpis.success_percent:.1f} %"
+    """Campaign's Success of a delivery: a percentage from the first success on."""
+    return f"{kpis.success_percent:.1f} %" if kpis.HasField("success_percent") else "-"
+
+
+def success_of(sent: int, total: int) -> str:
+    """The same of a part, or of a moment."""
+    return _share(sent, total) if sent else "-"
 
 
 def status_table(kpis: DeliveryKpis) -> Table:
@@ -95,7 +98,7 @@ def _domain_table(kpis: DeliveryKpis) -> Table:
         table.add_column(column, justify="right")
     for row in kpis.domains:
         counts = [f"{count:,}" for count in (row.accepted, row.in_flight, row.sent, row.failed)]
-        table.add_row(row.domain or "(others)", *counts, _share(row.sent, row.accepted))
+        table.add_row(row.domain or "(others)", *counts, success_of(row.sent, row.accepted))
     return table
 
 

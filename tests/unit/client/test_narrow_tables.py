@@ -14,7 +14,7 @@ from emta.bounce.v1.qualifications_service_pb2 import (
     SiteCount,
 )
 from emta.cli.qualification_tables import cluster_table, row_table
-from emta.cli.sites import site_table
+from emta.cli.sites import rule_table, site_table
 from emta.relay.v1.site_pb2 import MxRule, Site
 
 MD5 = "0123456789abcdef0123456789abcdef"
@@ -60,9 +60,19 @@ def sites(width: int) -> str:
     return shown(site_table([site], width), width)
 
 
+def rules(width: int) -> str:
+    rule = MxRule(mx=["*.olc.protection.outlook.com"], source="https://a.example/limits (our opinion)")
+    rule.MergeFrom(RULE)
+    return shown(rule_table([rule]), width)
+
+
 @pytest.mark.parametrize(
     ("table", "words"),
     [
+        (
+            rules,
+            ["google", "*.olc.protection.outlook.com", "https://a.example/limits", "30/min"],
+        ),
         (clusters, ["12,345.6", "123,456", "Texts", MD5, "mx.delta-lieferung.example"]),
         (rows, ["12,345.6", "123,456", "Account disabled", MD5, "mx.delta-lieferung.example"]),
         (sites, ["delta-lieferung.example", "google", "Connections", "2/10", "30/min"]),
