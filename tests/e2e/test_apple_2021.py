@@ -46,7 +46,7 @@ async def test_an_operator_looks_first_and_corrects_then(world: World, tmp_path:
     code, out, err = await emta(world, tmp_path, *ALL)
 
     assert (code, err) == (0, "")
-    assert "3 of 3 failures match; 3 are still within their validity." in out
+    assert "3 of 3 failures match; still within their validity: 3." in out
     assert all(domain in out for domain in DOMAINS)
     assert "Hard / User unknown" in out
     assert "Nothing was changed." in out

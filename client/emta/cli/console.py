@@ -8,9 +8,10 @@ import json
 import os
 import sys
 from collections.abc import Coroutine
-from typing import Any, NoReturn
+from typing import Annotated, Any, NoReturn
 
 import grpc
+import typer
 from google.protobuf.message import Message
 from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -35,6 +36,8 @@ _BAD_INPUT = frozenset(
         grpc.StatusCode.UNIMPLEMENTED,
     }
 )
+
+Json = Annotated[bool, typer.Option("--json", help="JSON lines, for machines.")]
 
 # Below this many columns a table leaves out what matters least.
 NARROW = 100

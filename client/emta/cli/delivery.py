@@ -13,8 +13,8 @@ from rich.live import Live
 from rich.markup import escape
 from rich.text import Text
 
-from emta.cli import tables, words
-from emta.cli.console import bad_input, client, out, print_json, run
+from emta.cli import log_tables, tables, words
+from emta.cli.console import Json, bad_input, client, out, print_json, run
 from emta.cli.progress import Lines
 from emta.client import Client
 from emta.feedback.v1.delivery_pb2 import DeliveryKpis
@@ -22,7 +22,6 @@ from emta.feedback.v1.log_pb2 import LogEntry, LogEvent, LogStatus
 from emta.problems import Problem
 
 Delivery = Annotated[str, typer.Argument(help="Identifier of the delivery.", show_default=False)]
-Json = Annotated[bool, typer.Option("--json", help="JSON lines, for machines.")]
 
 _REFRESH_SECONDS = 0.5  # of what is live
 _LOOK_SECONDS = 2.0  # for a line now and then
@@ -74,7 +73,7 @@ async def _follow_live(connection: Client, delivery: str, hint: str) -> None:
     recent: deque[LogEvent] = deque(maxlen=_RECENT_EVENTS)
     with Live(console=out, auto_refresh=False, transient=True) as live:
         async for kpis in _looks(connection, delivery, recent, _REFRESH_SECONDS):
-            lines = [tables.event_line(event) for event in recent]
+            lines = [log_tables.event_line(event) for event in recent]
             foot = Text(hint, style="dim")
             live.update(Group(tables.status_table(kpis), *lines, foot), refresh=True)
 
@@ -149,7 +148,7 @@ async def _log(delivery: str, statuses: list[LogStatus], messages: list[str], js
                 rows.append(entry)
         if json:
             return
-        out.print(tables.log_table(rows))
+        out.print(log_tables.log_table(rows))
         if len(rows) == _TABLE_ROWS:
             out.print(f"The first {_TABLE_ROWS} rows; --json gives them all.")
 

@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from emta.cli import tables
-from emta.cli.console import bad_input, client, out, print_json, run
+from emta.cli import log_tables
+from emta.cli.console import Json, bad_input, client, out, print_json, run
 from emta.feedback.v1.feedback_service_pb2 import MessageQuery
 
 # What nobody could mean otherwise; RFC 5321 section 4.1.2 says more of what may stand in an address.
@@ -25,7 +25,7 @@ def find(
             show_default=False,
         ),
     ],
-    json: Annotated[bool, typer.Option("--json", help="JSON lines, for machines.")] = False,
+    json: Json = False,
 ) -> None:
     """Find messages of any delivery that were accepted within the last twelve days.
 
@@ -46,6 +46,6 @@ async def _find(query: MessageQuery, json: bool) -> None:
         for entry in entries:
             print_json("entry", entry)
     elif entries:
-        out.print(tables.log_table(entries, of_one_delivery=False))
+        out.print(log_tables.log_table(entries, of_one_delivery=False))
     else:
         out.print("No message of the last twelve days.")

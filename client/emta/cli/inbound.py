@@ -25,7 +25,7 @@ from emta.bounce.v1.inbound_service_pb2 import (
     QualifyInboundResult,
 )
 from emta.cli import words
-from emta.cli.console import EXIT_BAD_INPUT, bad_input, client, out, print_json, run
+from emta.cli.console import EXIT_BAD_INPUT, Json, bad_input, client, out, print_json, run
 from emta.client import Client
 from emta.problems import Problem, in_words
 
@@ -75,7 +75,7 @@ def inbound(
     remove: Annotated[
         bool, typer.Option("--remove", help="Remove each file that was dealt with, but mboxes.")
     ] = False,
-    json: Annotated[bool, typer.Option("--json", help="JSON lines, for machines.")] = False,
+    json: Json = False,
 ) -> None:
     """Hand over bounces, complaints and answers that came back by mail.
 

@@ -9,7 +9,6 @@ from datetime import UTC, datetime, timedelta
 from typing import Annotated
 
 import typer
-from google.protobuf.timestamp_pb2 import Timestamp
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
@@ -17,9 +16,9 @@ from rich.text import Text
 from emta.bounce.v1.incident_service_pb2 import Incident, IncidentEnd, KnownAddresses
 from emta.bounce.v1.qualification_pb2 import FailureType
 from emta.cli import words
-from emta.cli.console import bad_input, client, out, print_json, run, user_name
+from emta.cli.console import Json, bad_input, client, out, print_json, run, user_name
+from emta.cli.tables import stamp
 
-Json = Annotated[bool, typer.Option("--json", help="JSON lines, for machines.")]
 Name = Annotated[str, typer.Argument(help="The incident, for example inc-4f2a91c0.", show_default=False)]
 
 _VERDICTS = {"real": IncidentEnd.INCIDENT_END_REAL, "outage": IncidentEnd.INCIDENT_END_OUTAGE}
@@ -104,7 +103,7 @@ async def _list(only_open: bool, json: bool) -> None:
                 incident.incident_id,
                 Text(incident.site),
                 _class(incident),
-                _stamp(incident.begin_time),
+                stamp(incident.begin_time),
                 f"{incident.held:,}",
                 _state(incident),
             )
@@ -162,10 +161,10 @@ def _report(incident: Incident) -> RenderableType:
     table.add_row("State", _state(incident))
     if incident.actor:
         table.add_row("Closed by", Text(f"{incident.actor}: {incident.comment}"))
-    table.add_row("Began (UTC)", _stamp(incident.begin_time))
-    table.add_row("Opened (UTC)", _stamp(incident.open_time))
+    table.add_row("Began (UTC)", stamp(incident.begin_time))
+    table.add_row("Opened (UTC)", stamp(incident.open_time))
     if not incident.HasField("close_time"):
-        table.add_row("Ends by itself (UTC)", f"{_stamp(incident.latest_end_time)} at the latest")
+        table.add_row("Ends by itself (UTC)", f"{stamp(incident.latest_end_time)} at the latest")
     table.add_row("Known addresses, usually", _share(incident.usual))
     table.add_row("at the opening", _share(incident.opening))
     table.add_row("lately", _share(incident.latest))
@@ -192,8 +191,8 @@ def _class(incident: Incident) -> str:
 
 def _state(incident: Incident) -> Text:
     if incident.HasField("close_time"):
-        return Text(f"closed {_stamp(incident.close_time)}: {_ENDS.get(incident.end, '')}")
-    return Text(f"open, holds until {_stamp(incident.hold_until_time)}", style="yellow")
+        return Text(f"closed {stamp(incident.close_time)}: {_ENDS.get(incident.end, '')}")
+    return Text(f"open, holds until {stamp(incident.hold_until_time)}", style="yellow")
 
 
 def _share(known: KnownAddresses) -> str:
@@ -201,10 +200,6 @@ def _share(known: KnownAddresses) -> str:
     if not total:
         return "nothing"
     return f"{known.hard:,} of {total:,} refused for good ({100 * known.hard / total:.1f} %)"
-
-
-def _stamp(time: Timestamp) -> str:
-    return f"{time.ToDatetime():%Y-%m-%d %H:%M}"
 
 
 def _iso(time: datetime) -> str:

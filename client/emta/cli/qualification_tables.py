@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from google.protobuf.timestamp_pb2 import Timestamp
 from rich.table import Table
 from rich.text import Text
 
@@ -17,6 +16,7 @@ from emta.bounce.v1.qualifications_service_pb2 import (
 )
 from emta.cli import words
 from emta.cli.console import NARROW
+from emta.cli.tables import stamp
 
 _SITES = 3
 
@@ -94,7 +94,7 @@ def details(row: QualificationRow) -> Table:
         ("MD5", row.normalized_md5),
         ("First text", row.first_text or "(not kept any longer)"),
         ("Seen", f"{words.count(row.occurrences, 'time')}, {row.final_occurrences:,} final"),
-        ("First, last (UTC)", f"{_stamp(row.create_time)}, {_stamp(row.last_time)}"),
+        ("First, last (UTC)", f"{stamp(row.create_time)}, {stamp(row.last_time)}"),
         ("Cost", f"{row.cost:,.1f} messages"),
         ("Sites", sites),
         ("Status", _STATUS_WORDS[row.status]),
@@ -103,7 +103,7 @@ def details(row: QualificationRow) -> Table:
         ("By the rules", f"{_meaning(row.by_rules)}: {row.by_rules.rule_id}"),
     ]
     if row.HasField("modify_time"):
-        lines.append(("Set (UTC)", f"{_stamp(row.modify_time)} by {row.actor}"))
+        lines.append(("Set (UTC)", f"{stamp(row.modify_time)} by {row.actor}"))
         lines.append(("Comment", row.comment))
     for name, value in lines:
         table.add_row(name, Text(value))
@@ -113,9 +113,5 @@ def details(row: QualificationRow) -> Table:
 def said_before(row: QualificationRow) -> Text:
     """What another has said of a row that is set now."""
     status, meaning = _STATUS_WORDS[row.status], _meaning(row.in_force)
-    stamp = _stamp(row.modify_time)
-    return Text(f"{row.normalized_md5} was {status}, {meaning}: set by {row.actor}, {stamp} UTC")
-
-
-def _stamp(time: Timestamp) -> str:
-    return f"{time.ToDatetime():%Y-%m-%d %H:%M}"
+    when = stamp(row.modify_time)
+    return Text(f"{row.normalized_md5} was {status}, {meaning}: set by {row.actor}, {when} UTC")

@@ -11,7 +11,7 @@ from rich.text import Text
 from emta.bounce.v1.qualification_pb2 import Cause, Disposition, Qualification, Scope
 from emta.bounce.v1.smtp_reply_pb2 import SmtpPhase, SmtpReply
 from emta.cli import words
-from emta.cli.console import bad_input, client, out, print_json, run, stop
+from emta.cli.console import Json, bad_input, client, out, print_json, run, stop
 from emta.problems import Problem
 from emta.reply_codes import without_codes
 
@@ -29,7 +29,7 @@ def qualify(
         str, typer.Option(help=f"Where it came: {', '.join(_PHASES)}. Empty: not known.")
     ] = "",
     mx: Annotated[str, typer.Option(help="Host name of the server that sent it.")] = "",
-    json: Annotated[bool, typer.Option("--json", help="JSON, for machines.")] = False,
+    json: Json = False,
 ) -> None:
     """Say what a receiver's reply means, in Campaign's terms. The question counts nowhere.
 

@@ -9,12 +9,12 @@ from rich.table import Table
 from rich.text import Text
 
 from emta.bounce.v1.rules_service_pb2 import GetRulesResponse
-from emta.cli.console import client, out, print_json, run
+from emta.cli.console import Json, client, out, print_json, run
 
 
 def rules(
     reload: Annotated[bool, typer.Option("--reload", help="Read the overrides again first.")] = False,
-    json: Annotated[bool, typer.Option("--json", help="JSON, for machines.")] = False,
+    json: Json = False,
 ) -> None:
     """Show the rules that the Bounce service qualifies by: their version, and the operator's overrides.
 

@@ -18,7 +18,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from emta.as_json import as_dict
 from emta.cli import words
-from emta.cli.console import EXIT_FAILED, bad_input, client, out, print_json, run
+from emta.cli.console import EXIT_FAILED, Json, bad_input, client, out, print_json, run
 from emta.cli.delivery import detached, follow, follow_in_lines
 from emta.cli.progress import Lines
 from emta.client import Client
@@ -116,7 +116,7 @@ def send(
     label: Annotated[
         str, typer.Option(help="Name of the delivery. Default: the Subject, when it is the same for all.")
     ] = "",
-    json: Annotated[bool, typer.Option("--json", help="JSON lines, for machines.")] = False,
+    json: Json = False,
 ) -> None:
     """Send one message to a table of people.
 

@@ -9,7 +9,7 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-from emta.cli.console import NARROW, client, out, print_json, run
+from emta.cli.console import NARROW, Json, client, out, print_json, run
 from emta.cli.tables import moment
 from emta.relay.v1.site_pb2 import MxRule, Site
 
@@ -25,7 +25,7 @@ def sites(
     rules: Annotated[
         bool, typer.Option("--rules", help="The limits as they are set, with their sources.")
     ] = False,
-    json: Annotated[bool, typer.Option("--json", help="JSON lines, for machines.")] = False,
+    json: Json = False,
 ) -> None:
     """Show the sites of the last hour: what is allowed there and what is in use, all Relays together.
 

@@ -2,7 +2,7 @@
 
 from rich.console import Console
 
-from emta.cli.tables import log_table
+from emta.cli.log_tables import log_table
 from emta.feedback.v1.log_pb2 import LogEntry, LogStatus
 from emta.feedback.v1.outcome_pb2 import HoldCause
 

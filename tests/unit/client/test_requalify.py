@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from emta.cli.requalify import Found, why_nothing
+from emta.cli.requalify_preview import Found, why_nothing
 from emta.feedback.v1.requalify_service_pb2 import OutcomeFilter
 
 NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)
