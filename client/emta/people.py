@@ -48,7 +48,7 @@ class People:
         with self._path.open(encoding="utf-8-sig", newline="") as file:
             for number, row in enumerate(csv.DictReader(file), start=1):
                 if None in row or None in row.values():
-                    raise self._problem("ROW_INVALID", f"row {number} has not as many values as columns")
+                    raise self._problem("ROW_INVALID", f"has not as many values as columns in row {number}")
                 yield number, row
 
     def _check(self) -> None:
@@ -60,24 +60,24 @@ class People:
             if not self._address_column:
                 raise self._problem(
                     "ADDRESS_COLUMN_MISSING",
-                    f"no column named {', '.join(_ADDRESS_COLUMNS[:-1])} or {_ADDRESS_COLUMNS[-1]}",
+                    f"has no column named {', '.join(_ADDRESS_COLUMNS[:-1])} or {_ADDRESS_COLUMNS[-1]}",
                 )
             self._check_rows()
         except UnicodeDecodeError:
             raise self._problem("ENCODING_INVALID", "is not UTF-8") from None
         except csv.Error as error:
-            raise self._problem("CSV_INVALID", str(error)) from None
+            raise self._problem("CSV_INVALID", f"is no CSV: {error}") from None
 
     def _check_rows(self) -> None:
         seen: set[str] = set()
         for person in self:
             self.count += 1
             if not person.address:
-                raise self._problem("ADDRESS_EMPTY", f"row {self.count} has no address")
+                raise self._problem("ADDRESS_EMPTY", f"has no address in row {self.count}")
             if self._id_column:
                 if person.message_id in seen:
                     raise self._problem(
-                        "ID_REPEATED", f"row {self.count}: id {person.message_id} was there before"
+                        "ID_REPEATED", f"has id {person.message_id} again in row {self.count}"
                     )
                 seen.add(person.message_id)
         if not self.count:

@@ -129,7 +129,7 @@ async def test_ctrl_c_detaches_and_says_how_to_come_back(world: World, files: Pa
         (("qualify", "hello"), "REPLY: starts with a code"),
         (("qualify", "250 OK"), "REPLY: 250 is no refusal"),
         ((*SEND, "--validity", "-1d"), "--validity -1d: a positive number"),
-        ((*SEND[:-1], "message.eml"), "--recipients: message.eml no column named email"),
+        ((*SEND[:-1], "message.eml"), "--recipients: message.eml has no column named email"),
     ],
 )
 async def test_bad_input_is_one_line_and_exit_code_2(

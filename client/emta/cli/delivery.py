@@ -117,12 +117,15 @@ def detached(delivery: str) -> None:
 def log(
     delivery: Delivery,
     status: Annotated[
-        list[str], typer.Option(help="Only rows in this status: taken, sent, failed, cancelled.")
+        list[str],
+        typer.Option(
+            metavar="STATUS", help="Only rows in this status: taken, sent, failed, cancelled. Repeatable."
+        ),
     ] = [],  # noqa: B006 -- Typer reads the default, nobody changes it
-    message: Annotated[list[str], typer.Option(help="Only this message.")] = [],  # noqa: B006
+    message: Annotated[list[str], typer.Option(metavar="ID", help="Only this message. Repeatable.")] = [],  # noqa: B006
     json: Json = False,
 ) -> None:
-    """List the delivery log: every message and where it stands.
+    """List the log of a delivery: where every message stands.
 
     \b
     emta log spring-sale --status failed
@@ -148,7 +151,7 @@ async def _log(delivery: str, statuses: list[LogStatus], messages: list[str], js
                 rows.append(entry)
         if json:
             return
-        out.print(log_tables.log_table(rows))
+        out.print(log_tables.log_table(rows) if rows else "No message is like that.")
         if len(rows) == _TABLE_ROWS:
             out.print(f"The first {_TABLE_ROWS} rows; --json gives them all.")
 

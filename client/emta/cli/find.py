@@ -27,7 +27,9 @@ def find(
     ],
     json: Json = False,
 ) -> None:
-    """Find messages of any delivery that were accepted within the last twelve days.
+    """Find messages by their recipient or Message-ID.
+
+    Of any delivery, where they were accepted within the last twelve days.
 
     \b
     emta find you@example.com

@@ -77,10 +77,11 @@ def inbound(
     ] = False,
     json: Json = False,
 ) -> None:
-    """Hand over bounces, complaints and answers that came back by mail.
+    """Hand over bounces and complaints that came by mail.
 
-    The same mail twice counts once. Exit code: 0; 2 where a mail cannot be read; 75 where one has to be
-    handed over again, as mail servers expect it of a command that they pipe mails to.
+    And automatic answers and wishes to leave. The same mail twice counts once. Exit code: 0; 2 where a
+    mail cannot be read; 75 where one has to be handed over again, as mail servers expect it of a command
+    that they pipe mails to.
 
     \b
     emta inbound - --recipient "b+aaij@bounces.shop.example" < bounce.eml

@@ -31,7 +31,8 @@ _ENDS = {
 }
 
 app = typer.Typer(
-    help="Sites that refuse addresses for good which they accepted before: held, not Failed.",
+    help="Sites that refuse addresses that they accepted before.\n\n"
+    "What they refuse for good meanwhile is held, and not Failed.",
     no_args_is_help=True,
     rich_markup_mode=None,
 )
@@ -52,7 +53,9 @@ def list_(
 
 @app.command()
 def show(name: Name, json: Json = False) -> None:
-    """Show an incident: what was said, how it compares, and what to do about what failed before it.
+    """Show an incident: what was said, and what to do.
+
+    How it compares with what is usual at the site; what to do about what failed before it.
 
     \b
     emta incidents show inc-4f2a91c0

@@ -15,8 +15,9 @@ from emta.cli.qualification_words import STATUSES
 from emta.cli.set_qualifications import clusters_of, set_
 
 app = typer.Typer(
-    help="The texts that receivers answered with: how often, what they cost, what they mean.\n\n"
-    "A text that no rule knows is To qualify: it counts for nothing until somebody says what it means.",
+    help="What receivers answered with, and what it means.\n\n"
+    "How often, and what it cost. A text that no rule knows is To qualify: it counts for nothing until "
+    "somebody says what it means.",
     no_args_is_help=True,
     rich_markup_mode=None,
 )
@@ -39,10 +40,10 @@ def list_(
     limit: Annotated[int, typer.Option(help="Show so many; --json: no limit.", min=1)] = 30,
     json: Json = False,
 ) -> None:
-    """List texts, the most costly first: what is to be qualified, nearly equal texts together.
+    """List texts, the most costly first.
 
-    The cost is in messages: final refusals, and a twenty-fifth of each temporary one, for so often a
-    message is tried before it is lost.
+    Of those to qualify, nearly equal ones together. The cost is in messages: final refusals, and a twenty-
+    fifth of each temporary one, for so often a message is tried before it is lost.
 
     \b
     emta qualifications list

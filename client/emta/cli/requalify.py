@@ -28,14 +28,24 @@ def requalify(
         str, typer.Option("--from", help="Failed from then on: 2020-12-15T14:00, UTC.", show_default=False)
     ],
     to: Annotated[str, typer.Option(help="Failed before this time. Empty: now.")] = "",
-    domain: Annotated[list[str], typer.Option(help="Domain of the recipients.")] = [],  # noqa: B006
+    domain: Annotated[
+        list[str], typer.Option(metavar="DOMAIN", help="Domain of the recipients. Repeatable.")
+    ] = [],  # noqa: B006
     mx: Annotated[
         list[str],
-        typer.Option(help='Receiving server: "*.google.com" is a provider, all its domains.'),
+        typer.Option(
+            metavar="HOST",
+            help='Receiving server: "*.google.com" is a provider, all its domains. Repeatable.',
+        ),
     ] = [],  # noqa: B006
     text: Annotated[str, typer.Option(help='Part of what was said; "*" stands for anything.')] = "",
-    code: Annotated[list[int], typer.Option(help="Bounce code, for example 10.", min=1, max=999)] = [],  # noqa: B006
-    rule: Annotated[list[str], typer.Option(help="Rule that qualified the failure.")] = [],  # noqa: B006
+    code: Annotated[
+        list[int],
+        typer.Option(metavar="CODE", help="Bounce code, for example 10. Repeatable.", min=1, max=999),
+    ] = [],  # noqa: B006
+    rule: Annotated[
+        list[str], typer.Option(metavar="RULE", help="Rule that qualified the failure. Repeatable.")
+    ] = [],  # noqa: B006
     delivery: Annotated[str, typer.Option(help="Only this delivery.")] = "",
     apply: Annotated[bool, typer.Option("--apply", help="Correct them. Without: look only.")] = False,
     why: Annotated[str, typer.Option(help="Why, for the record. Needed with --apply.")] = "",
@@ -45,7 +55,7 @@ def requalify(
     ] = False,
     json: Annotated[bool, typer.Option("--json", help="JSON lines, for machines: every match.")] = False,
 ) -> None:
-    """Find failures that were a receiver's error, and correct them.
+    """Find failures by a receiver's error, and correct them.
 
     A correction is an event: Campaign takes the address out of quarantine, the figures follow at once.
 

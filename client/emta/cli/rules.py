@@ -16,7 +16,9 @@ def rules(
     reload: Annotated[bool, typer.Option("--reload", help="Read the overrides again first.")] = False,
     json: Json = False,
 ) -> None:
-    """Show the rules that the Bounce service qualifies by: their version, and the operator's overrides.
+    """Show the rules that replies are qualified by.
+
+    Their version, and the operator's overrides.
 
     \b
     emta rules

@@ -41,10 +41,11 @@ def set_(
     who: Annotated[str, typer.Option(help="Who, for the record. Empty: you.")] = "",
     json: Json = False,
 ) -> None:
-    """Say what texts mean from now on: in force at every Bounce within seconds.
+    """Say what texts mean from now on.
 
-    Past failures are not changed by it: `emta requalify` corrects those. Ignore: the type is Ignored and no
-    address is quarantined. To-qualify takes back what was said. A 4xx is never hard, whatever is said.
+    It is in force at every Bounce within seconds. Past failures are not changed by it: `emta requalify`
+    corrects those. Ignore: the type is Ignored and no address is quarantined. To-qualify takes back what
+    was said. A 4xx is never hard, whatever is said.
 
     \b
     emta qualifications set MD5 --type hard --reason user-unknown --why "asked their postmaster"

@@ -27,7 +27,9 @@ def sites(
     ] = False,
     json: Json = False,
 ) -> None:
-    """Show the sites of the last hour: what is allowed there and what is in use, all Relays together.
+    """Show receiving sites: what is allowed, what is in use.
+
+    Those of the last hour, all Relays together.
 
     \b
     emta sites

@@ -67,3 +67,14 @@ def test_alone_it_lists_its_commands(
 
     assert code == 2
     assert "qualifications" in err
+
+
+@pytest.mark.parametrize("group", [(), ("incidents",), ("qualifications",)])
+def test_the_list_of_commands_cuts_off_no_sentence(
+    group: tuple[str, ...], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    code, out, _ = said((*group, "--help"), monkeypatch, capsys)
+
+    assert code in (0, None)
+    assert "..." not in out.partition("Commands:")[2]
