@@ -1,5 +1,6 @@
 """`python -m services` runs all of emta on this machine until it is told to stop."""
 
+import argparse
 import asyncio
 import os
 import signal
@@ -28,6 +29,12 @@ async def main(data: Path) -> None:
 
 
 if __name__ == "__main__":
+    argparse.ArgumentParser(
+        prog="python -m services",
+        description=__doc__,
+        epilog="Settings come from the environment: python -m services.relay --help lists them, "
+        "as do signer, bounce and feedback.",
+    ).parse_args()
     logs.setup("info")
     try:
         process.run(main(Path(os.environ.get("EMTA_RELAY_DATA_DIR", "var"))))

@@ -60,7 +60,8 @@ class People:
             if not self._address_column:
                 raise self._problem(
                     "ADDRESS_COLUMN_MISSING",
-                    f"has no column named {', '.join(_ADDRESS_COLUMNS[:-1])} or {_ADDRESS_COLUMNS[-1]}",
+                    f"has no column named {', '.join(_ADDRESS_COLUMNS[:-1])} or {_ADDRESS_COLUMNS[-1]}; "
+                    f"it has {', '.join(map(repr, self.columns)) or 'none'}",
                 )
             self._check_rows()
         except UnicodeDecodeError:

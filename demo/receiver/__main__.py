@@ -20,6 +20,7 @@ def main() -> None:
     parser.add_argument("--smtp-port", type=int, default=0, metavar="PORT", help="default: any free one")
     options = parser.parse_args()
     if options.list:
+        signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # who reads `| head` has seen enough
         print(listing())
     else:
         asyncio.run(_serve(options.journal, options.dns_port, options.smtp_port))

@@ -55,10 +55,16 @@ async def start(
     )
 
 
+def errors(err: bytes) -> str:
+    """Give standard error without what a busy machine adds: for whom the command waits."""
+    lines = err.decode().splitlines(keepends=True)
+    return "".join(line for line in lines if not line.startswith("emta: waiting for "))
+
+
 async def emta(world: World, folder: Path, *arguments: str) -> tuple[int | None, str, str]:
     process = await start(world, folder, *arguments)
     out, err = await process.communicate()
-    return process.returncode, out.decode(), err.decode()
+    return process.returncode, out.decode(), errors(err)
 
 
 SEND = ("send", "--delivery", "spring", "--eml", "message.eml", "--recipients", "people.csv")
@@ -161,7 +167,7 @@ async def test_output_that_cannot_be_written_is_one_line_too(world: World, files
         os.close(full)
     _, err = await process.communicate()
 
-    assert (process.returncode, err) == (1, b"emta: No space left on device\n")
+    assert (process.returncode, errors(err)) == (1, "emta: No space left on device\n")
 
 
 @pytest.mark.parametrize("arguments", [("kpis", "spring"), ("log", "spring", "--json")])
@@ -177,7 +183,7 @@ async def test_a_reader_that_has_seen_enough_is_no_error(
         os.close(write)
     _, err = await process.communicate()
 
-    assert (process.returncode, err) == (0, b"")
+    assert (process.returncode, errors(err)) == (0, "")
 
 
 @pytest.mark.parametrize(

@@ -88,7 +88,7 @@ def site_table(found: list[Site], width: int) -> Table:
     table = Table(title="Sites of the last hour, all Relays together", title_justify="left")
     table.add_column("Site", overflow="fold")
     table.add_column("Rule", overflow="fold")
-    columns = ("Connections", "Rate", "Waits until")
+    columns = ("Connections", "Rate", "Waits until\n(local time)")
     wide = () if narrow else ("May begin\nnow", "Messages per\nconnection", "Relays")
     for column in columns + wide:
         table.add_column(column, justify="right")

@@ -140,7 +140,7 @@ async def emta(server: Server, *arguments: str) -> str:
         stderr=asyncio.subprocess.PIPE,
     )
     out, err = await process.communicate()
-    assert (process.returncode, err) == (0, b"")
+    assert process.returncode == 0, err.decode()
     return out.decode()
 
 

@@ -48,3 +48,8 @@ def test_what_is_wrong_is_said(tmp_path: Path, text: str | bytes, reason: str) -
 
     assert caught.value.reason == reason
     assert caught.value.field == "--recipients"
+
+
+def test_columns_that_are_parted_by_something_else_are_shown(tmp_path: Path) -> None:
+    with pytest.raises(Problem, match=r"it has 'email;name'"):
+        people(tmp_path, "email;name\na@b.example;Ada\n")
