@@ -50,7 +50,7 @@ async def show(folder: Path) -> int:
                 out.print(steps.table(found))
                 good = _check(running, await client.kpis(_DELIVERY)) and len(found) == 5
     out.print(
-        f"Logs: {folder}/services.log    What the receiver accepted: {folder}/accepted.jsonl", style="dim"
+        f"Logs: {folder}/services.log\nWhat the receiver accepted: {folder}/accepted.jsonl", style="dim"
     )
     out.print("Try it yourself: [bold]make run[/]")
     return 0 if good else 1

@@ -118,6 +118,8 @@ class Peer:
             return problem  # the service itself says it
         if problem.code is grpc.StatusCode.UNAVAILABLE:
             text = f"{self._name} at {self.target} does not answer: {_cause(problem.message)}"
+        elif problem.code is grpc.StatusCode.DEADLINE_EXCEEDED:
+            text = f"{self._name} at {self.target} has not answered within {_CALL_SECONDS:.0f} s"
         elif problem.code is grpc.StatusCode.UNIMPLEMENTED:
             text = (
                 f"what answers at {self.target} is not {self._name}, or an older one; "

@@ -16,7 +16,7 @@ from rich.text import Text
 from emta.bounce.v1.incident_service_pb2 import Incident, IncidentEnd, KnownAddresses
 from emta.bounce.v1.qualification_pb2 import FailureType
 from emta.cli import words
-from emta.cli.console import Json, bad_input, client, out, print_json, run, user_name
+from emta.cli.console import NARROW, Json, bad_input, client, out, print_json, run, user_name
 from emta.cli.tables import stamp
 
 Name = Annotated[str, typer.Argument(help="The incident, for example inc-4f2a91c0.", show_default=False)]
@@ -29,6 +29,8 @@ _ENDS = {
     IncidentEnd.INCIDENT_END_REAL: "an operator: real",
     IncidentEnd.INCIDENT_END_OUTAGE: "an operator: an outage, over",
 }
+
+_STAMP_WIDTH = len("2026-11-15 00:48")
 
 app = typer.Typer(
     help="Sites that refuse addresses that they accepted before.\n\n"
@@ -90,28 +92,35 @@ def close(
 
 
 async def _list(only_open: bool, json: bool) -> None:
-    table = Table(title_justify="left")
-    table.add_column("Incident", no_wrap=True)
-    table.add_column("Site", overflow="fold")
-    table.add_column("Class", overflow="fold")
-    table.add_column("Began (UTC)", no_wrap=True)
-    table.add_column("Held", justify="right")
-    table.add_column("State", overflow="fold")
+    found: list[Incident] = []
     async with client() as connection:
         async for incident in connection.incidents(only_open=only_open):
             if json:
                 print_json("incident", incident)
-                continue
-            table.add_row(
-                incident.incident_id,
-                Text(incident.site),
-                _class(incident),
-                stamp(incident.begin_time),
-                f"{incident.held:,}",
-                _state(incident),
-            )
+            else:
+                found.append(incident)
     if not json:
-        out.print(table if table.row_count else "No incidents.")
+        out.print(incident_table(found, out.width) if found else "No incidents.")
+
+
+def incident_table(found: list[Incident], width: int) -> Table:
+    """Incidents, for a terminal of so many columns."""
+    narrow = width < NARROW
+    table = Table(title="Incidents, the latest first", title_justify="left", show_lines=narrow)
+    for name in ("Incident, site, class",) if narrow else ("Incident", "Site", "Class"):
+        table.add_column(name, overflow="fold", ratio=1 if narrow else None, min_width=12)
+    table.add_column("Began (UTC)", no_wrap=True)
+    table.add_column("Held", justify="right", no_wrap=True)
+    table.add_column("State", width=_STAMP_WIDTH if narrow else None)
+    for incident in found:
+        which = [Text(incident.incident_id), Text(incident.site), Text(_class(incident))]
+        table.add_row(
+            *([Text("\n").join(which)] if narrow else which),
+            stamp(incident.begin_time),
+            f"{incident.held:,}",
+            _state(incident),
+        )
+    return table
 
 
 async def _show(name: str, json: bool) -> None:

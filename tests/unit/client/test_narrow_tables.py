@@ -6,6 +6,7 @@ from io import StringIO
 import pytest
 from rich.console import Console, RenderableType
 
+from emta.bounce.v1.incident_service_pb2 import Incident
 from emta.bounce.v1.qualification_pb2 import FailureReason, FailureType, Qualification
 from emta.bounce.v1.qualifications_service_pb2 import (
     QualificationCluster,
@@ -13,6 +14,7 @@ from emta.bounce.v1.qualifications_service_pb2 import (
     QualificationStatus,
     SiteCount,
 )
+from emta.cli.incidents import incident_table
 from emta.cli.qualification_tables import cluster_table, row_table
 from emta.cli.sites import rule_table, site_table
 from emta.relay.v1.site_pb2 import MxRule, Site
@@ -66,9 +68,23 @@ def rules(width: int) -> str:
     return shown(rule_table([rule]), width)
 
 
+def incidents(width: int) -> str:
+    reasons = [FailureReason.FAILURE_REASON_USER_UNKNOWN, FailureReason.FAILURE_REASON_ACCOUNT_DISABLED]
+    incident = Incident(
+        incident_id="inc-4f2a91c0", site="gmail-smtp-in.l.google.com", reasons=reasons, held=123_456
+    )
+    incident.begin_time.FromSeconds(0)
+    incident.hold_until_time.FromSeconds(86_400)
+    return shown(incident_table([incident], width), width)
+
+
 @pytest.mark.parametrize(
     ("table", "words"),
     [
+        (
+            incidents,
+            ["inc-4f2a91c0", "gmail-smtp-in.l.google.com", "123,456", "1970-01-01 00:00", "1970-01-02"],
+        ),
         (
             rules,
             ["google", "*.olc.protection.outlook.com", "https://a.example/limits", "30/min"],
@@ -89,6 +105,6 @@ def test_nothing_is_cut_off_and_no_word_is_broken(
     assert {line[-1] for line in said.splitlines()[1:] if line} <= set("┓┃┩│┤┘")
 
 
-@pytest.mark.parametrize("table", [clusters, rows, sites])
+@pytest.mark.parametrize("table", [clusters, rows, sites, incidents])
 def test_a_wide_terminal_has_all_columns(table: Callable[[int], str]) -> None:
     assert table(160).splitlines()[2].count("┃") > table(80).splitlines()[2].count("┃")

@@ -10,6 +10,7 @@ from emta.problems import STATUS_DETAILS_KEY, unavailable
 
 ALL = "connections to all backends failing; last error: "
 UNAVAILABLE, UNIMPLEMENTED = grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.UNIMPLEMENTED
+TOO_LATE = grpc.StatusCode.DEADLINE_EXCEEDED
 
 
 def said(code: grpc.StatusCode, details: str, trailers: grpc.aio.Metadata | None = None) -> str:
@@ -53,3 +54,9 @@ def test_another_service_at_the_address_is_told_with_the_setting() -> None:
 
     assert text.startswith("what answers at bounce.example:50053 is not Bounce")
     assert "EMTA_CLIENT_BOUNCE" in text
+
+
+def test_a_service_that_answers_too_late_is_named_with_the_time() -> None:
+    text = said(TOO_LATE, "Deadline Exceeded")
+
+    assert text == "Bounce at bounce.example:50053 has not answered within 30 s"
