@@ -132,13 +132,13 @@ class Submission:
     async def _wait(self, problem: Problem) -> None:
         if self._stalled_seconds >= _PATIENCE_SECONDS:
             raise problem
-        # Back pressure for moments is how it should be.
-        if self._stalled_seconds >= _LONG_SECONDS:
-            self._relay.tell(f"{problem.message}; trying again")
         stated = problem.retry_after
         wait = min(max(self._stalled_seconds, _FIRST_WAIT_SECONDS), _LONGEST_WAIT_SECONDS)
         wait = stated if stated is not None else wait
         self._stalled_seconds += wait
+        # Back pressure for moments is how it should be.
+        if self._stalled_seconds >= _LONG_SECONDS:
+            self._relay.tell(f"{problem.message}; trying again")
         await asyncio.sleep(wait)
 
 
