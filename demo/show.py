@@ -61,7 +61,7 @@ async def _send(client: Client) -> None:
     await client.open_delivery(_DELIVERY, label="Spring is here", to_deliver=len(addresses))
     columns = (TextColumn("Submitting"), BarColumn(), MofNCompleteColumn())
     began = time.monotonic()
-    with Progress(*columns, console=out, transient=True) as progress:
+    with Progress(*columns, console=out, transient=True, disable=not out.is_terminal) as progress:
         task = progress.add_task("submit", total=len(addresses))
         async for _ in client.submit(mailing(_DELIVERY, addresses, _VALIDITY_SECONDS)):
             progress.advance(task)
