@@ -37,6 +37,13 @@ CONTENT = (
     f"From: Shop <news@{SENDER_DOMAIN}>\r\nTo: you@alpha.example\r\nSubject: Hello\r\n\r\nHello, world.\r\n"
 ).encode()
 
+EML = b"""From: Shop <news@shop.example>
+To: {{name}} <{{email}}>
+Subject: Dear {{name}}
+
+Hello {{name}}
+"""
+
 
 @dataclass
 class World:
@@ -179,3 +186,13 @@ async def world(
             Client(addresses["relay"], addresses["feedback"], addresses["bounce"])
         )
         yield World(client, clock, receiver, addresses, environs)
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> Path:
+    """A folder with a message and people: twenty that exist, one that does not, and a slip of the pen."""
+    (tmp_path / "message.eml").write_bytes(EML)
+    rows = [f"ok+{n}@alpha.example,Person {n}" for n in range(20)]
+    rows += ["user-unknown@alpha.example,Nobody", "not-an-address,Typo"]
+    (tmp_path / "people.csv").write_text("email,name\n" + "\n".join(rows) + "\n")
+    return tmp_path

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from emta.feedback.v1.log_pb2 import LogStatus
+from tests.e2e.command import emta
 from tests.e2e.conftest import World, message
 from tests.e2e.false_replies import clock_at, provider
-from tests.e2e.test_cli import emta
 from tests.support.clock import ManualClock
 
 FALSE_REPLY = b"550 5.1.1 <x@icloud.com>: user lookup success but no user record found\r\n"

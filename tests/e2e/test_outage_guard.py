@@ -11,9 +11,9 @@ import pytest
 from emta.bounce.v1.incident_service_pb2 import Incident, IncidentEnd
 from emta.bounce.v1.qualification_pb2 import BounceCode, FailureReason, FailureType
 from emta.feedback.v1.log_pb2 import LogEvent, LogStatus
+from tests.e2e.command import emta
 from tests.e2e.conftest import World, message
 from tests.e2e.false_replies import clock_at, provider
-from tests.e2e.test_cli import emta
 from tests.e2e.test_gmail_2020 import FALSE_REPLY, MX
 from tests.integration.relay.scripted_server import ScriptedServer
 from tests.support.clock import ManualClock

@@ -12,9 +12,9 @@ from emta.feedback.v1.log_pb2 import LogStatus
 from services.bounce.catalogue.catalogue import load
 from services.bounce.offline.replies import read_replies
 from services.bounce.qualify import qualify
+from tests.e2e.command import emta
 from tests.e2e.conftest import World, message
 from tests.e2e.false_replies import provider
-from tests.e2e.test_cli import emta
 from tests.support.eventually import eventually
 
 FAILED = LogStatus.LOG_STATUS_FAILED

@@ -15,8 +15,8 @@ from emta.feedback.v1.delivery_pb2 import DeliveryKpis
 from emta.feedback.v1.log_pb2 import LogStatus
 from emta.relay.v1.message_pb2 import Message, ReturnPath, ReturnPathMode
 from emta.return_path import MessageName, ReturnPaths
+from tests.e2e.command import emta, start
 from tests.e2e.conftest import CONTENT, World, message
-from tests.e2e.test_cli import emta, start
 from tests.support import returned
 
 KEY, OLD_KEY = "a-key-for-tests-that-nobody-else-has", "an-older-key-that-is-believed-as-well"
