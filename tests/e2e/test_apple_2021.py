@@ -92,7 +92,7 @@ async def test_machines_get_every_match_in_json_lines(world: World, tmp_path: Pa
     [
         (("--domain", "me.com", "--from", "yesterday"), "--from yesterday"),
         (("--domain", "me.com", "--from", "2021-04-26", "--apply"), "--why"),
-        (("--domain", "a..b", "--from", "2021-04-26"), "--domain a..b"),
+        (("--domain", "a..b", "--from", "2021-04-26", "--to", "2021-04-27"), "FILTER_INVALID"),
         (("--from", "2021-04-26", "--to", "2021-04-27"), "--delivery: say at least one"),
         (("--from", "2021-04-26", "--to", "2021-04-25", "--code", "10"), "WINDOW_INVALID"),
         (("--from", "2021-04-26", "--to", "2021-04-27", "--code", "11"), "FILTER_INVALID"),
