@@ -28,7 +28,7 @@ _LIKE_A_MESSAGE = 64 * 1024
 # Turns of the loop in which gRPC hands over the next call, if there is one.
 _TURNS = 4
 # They must not keep what has come in from being accepted.
-_MOST_AT_A_TIME = 20
+_MOST_AT_A_TIME = 3
 
 
 def work(messages: int, octets: int) -> int:
