@@ -26,7 +26,7 @@ from services.relay.peers import Peers
 from services.relay.replies import about
 from services.relay.router import Router
 from services.relay.settings import RelaySettings
-from services.relay.settlements import BOUNCE_AWAY, SIGNER_AWAY, Settlements
+from services.relay.settlements import BOUNCE_AWAY, SIGNER_AWAY, Settlements, is_suspected, suspect
 from services.relay.settler import Settler
 from services.relay.stage import Stage
 from services.relay.store.queue import Queue
@@ -84,6 +84,8 @@ class Deliverer:
             serves=peers.signer_serves,
             answered=self._signed,
             away=lambda attempt: self._hold(attempt, SIGNER_AWAY),
+            suspect=suspect,
+            suspected=is_suspected,
             died=lambda attempt: self._peer_died(attempt, SIGNER_AWAY),
             dropped=self._leave,
         )
@@ -94,6 +96,8 @@ class Deliverer:
             serves=peers.bounce_serves,
             answered=self._qualified,
             away=lambda attempt: self._hold(attempt, BOUNCE_AWAY),
+            suspect=suspect,
+            suspected=is_suspected,
             died=lambda attempt: self._peer_died(attempt, BOUNCE_AWAY),
             dropped=self._leave,
         )
@@ -139,7 +143,7 @@ class Deliverer:
         elif (settlement := self._settlements.set_aside(attempt, now_ms)) is not None:
             self._settler.settle(attempt, settlement)
         elif claimed.reply is not None and claimed.qualification is None:
-            self._qualify.add(attempt, alone=claimed.hold == BOUNCE_AWAY)
+            self._qualify.add(attempt, doubted=claimed.hold == BOUNCE_AWAY)
         elif now_ms >= claimed.deadline_ms:
             self._settler.settle(attempt, self._settlements.expired(attempt, now_ms))
         else:
@@ -154,7 +158,7 @@ class Deliverer:
             self._settler.settle(attempt, self._settlements.no_room(attempt, self._clock.now_ms()))
             return
         # The last call about it was answered by nobody: perhaps because of it.
-        self._sign.add(attempt, alone=attempt.claimed.hold == SIGNER_AWAY)
+        self._sign.add(attempt, doubted=attempt.claimed.hold == SIGNER_AWAY)
 
     # Sign
 

@@ -27,12 +27,23 @@ SIGNER_AWAY = HoldCause.HOLD_CAUSE_SIGNER_UNAVAILABLE
 BOUNCE_AWAY = HoldCause.HOLD_CAUSE_BOUNCE_UNAVAILABLE
 
 # A message is set aside when whoever handled it died this often: its owner twice among others, then three
-# times with it as the only suspect; a service of ours three times while asked about it alone.
-_OWNER_CRASHES, _PEER_CRASHES = 5, 3
+# times with it as the only suspect; a service of ours once among a few, then three times asked about it
+# alone.
+_OWNER_CRASHES, _PEER_CRASHES = 5, 4
 # A domain of a site that is full is looked at again after so long.
 _FULL_SITE_MS = 5_000
 # A key that is missing is told of again after so long.
 _TOLD_AGAIN_MS = 60_000
+
+
+def suspect(attempt: Attempt) -> None:
+    """A service of ours died when it was asked about this message and a few others."""
+    attempt.claimed.peer_crashes = max(1, attempt.claimed.peer_crashes)
+
+
+def is_suspected(attempt: Attempt) -> bool:
+    """Whether a service of ours died of this message, or of one beside it."""
+    return attempt.claimed.peer_crashes > 0
 
 
 class Settlements:

@@ -1,4 +1,4 @@
-"""The part of another service in an attempt: in batches, but alone where a batch was answered by nobody."""
+"""The part of another service in an attempt: in batches, but carefully where one was answered by nobody."""
 
 from __future__ import annotations
 
@@ -30,8 +30,10 @@ class Stage(Generic[Attempt, Item, Result]):
     """Asks a service about attempts and hands its answers on.
 
     When a whole call fails, nobody knows whether the service was away or died of one of the items. When
-    such attempts come back they are to be added `alone`: they are asked about one by one, each after the
-    service has said that it serves. What it then dies of, `died` is told. `dropped`: a defect of ours.
+    such attempts come back they are to be added as `doubted`: they are asked about after the service has
+    said that it serves, first one, then twice as many each time it lives. Those of a call that fails are
+    suspects from then on (`suspect` marks them, `suspected` knows them), and asked about one by one. What
+    it then dies of, `died` is told. `dropped`: a defect of ours.
     """
 
     def __init__(
@@ -43,14 +45,19 @@ class Stage(Generic[Attempt, Item, Result]):
         serves: Callable[[], Awaitable[bool]],
         answered: Callable[[Attempt, Result], None],
         away: Callable[[Attempt], None],
+        suspect: Callable[[Attempt], None],
+        suspected: Callable[[Attempt], bool],
         died: Callable[[Attempt], None],
         dropped: Callable[[Attempt], None] = lambda attempt: None,
     ) -> None:
         self._item = item
+        self._weigh = weigh
         self._call = call
         self._serves = serves
         self._answered = answered
         self._away = away
+        self._suspect = suspect
+        self._suspected = suspected
         self._died = died
         self._dropped = dropped
         self._batches: Batcher[Attempt] = Batcher(
@@ -61,17 +68,17 @@ class Stage(Generic[Attempt, Item, Result]):
             max_weight=_BATCH_BYTES,
             dropped=dropped,
         )
-        self._alone: deque[Attempt] = deque()
-        self._asking_alone: asyncio.Task[None] | None = None
+        self._doubted: deque[Attempt] = deque()
+        self._asking_carefully: asyncio.Task[None] | None = None
 
-    def add(self, attempt: Attempt, *, alone: bool = False) -> None:
-        """Ask about an attempt, in the next batch or by itself."""
-        if not alone:
+    def add(self, attempt: Attempt, *, doubted: bool = False) -> None:
+        """Ask about an attempt, in the next batch or carefully."""
+        if not doubted:
             self._batches.add(attempt)
             return
-        self._alone.append(attempt)
-        if self._asking_alone is None:
-            self._asking_alone = asyncio.create_task(self._ask_alone())
+        self._doubted.append(attempt)
+        if self._asking_carefully is None:
+            self._asking_carefully = asyncio.create_task(self._ask_carefully())
 
     async def _ask(self, attempts: list[Attempt]) -> None:
         try:
@@ -83,26 +90,65 @@ class Stage(Generic[Attempt, Item, Result]):
         for attempt, result in zip(attempts, results, strict=True):
             self._answered(attempt, result)
 
-    async def _ask_alone(self) -> None:
-        while self._alone:
+    async def _ask_carefully(self) -> None:
+        most = 1
+        while self._doubted:
             if not await self._serves():
-                waiting, self._alone = self._alone, deque()
-                for attempt in waiting:
-                    self._away(attempt)
+                self._put_off(self._doubted)
                 break
-            attempt = self._alone.popleft()
-            try:
-                await self._ask_about(attempt)
-            except Exception as error:
-                # A defect; those behind it are asked about all the same.
-                _log.error("question_failed", error=repr(error))
-                self._dropped(attempt)
-        self._asking_alone = None
+            few = self._few(most)
+            if await self._lives(few):
+                most = min(2 * most, _BATCH_ITEMS)
+                continue
+            most = 1
+            if len(few) > 1:
+                for attempt in few:
+                    self._suspect(attempt)
+                self._doubted.extendleft(reversed(few))
+        self._asking_carefully = None
 
-    async def _ask_about(self, attempt: Attempt) -> None:
+    def _put_off(self, waiting: Sequence[Attempt]) -> None:
+        """The service is away for all that waits."""
+        self._doubted = deque()
+        for attempt in waiting:
+            self._away(attempt)
+
+    def _few(self, most: int) -> list[Attempt]:
+        """Take those that come next: a suspect alone, else at least one and at most `most`."""
+        few = [self._doubted.popleft()]
+        if self._suspected(few[0]):
+            return few
+        weight = self._weigh(few[0])
+        while self._doubted and len(few) < most and not self._suspected(self._doubted[0]):
+            weight += self._weigh(self._doubted[0])
+            if weight > _BATCH_BYTES:
+                break
+            few.append(self._doubted.popleft())
+        return few
+
+    async def _lives(self, few: Sequence[Attempt]) -> bool:
+        """Ask about a few; False: the service did not answer, and nobody was told unless it was one."""
         try:
-            (result,) = await self._call([self._item(attempt)])
+            results = await self._call([self._item(attempt) for attempt in few])
+            if len(results) != len(few):
+                raise ValueError(f"{len(results)} answers to {len(few)} questions")
         except Problem as problem:
-            (self._away if problem.code in _LIVES else self._died)(attempt)
-        else:
-            self._answered(attempt, result)
+            if problem.code in _LIVES:
+                self._put_off([*few, *self._doubted])
+                return True
+            if len(few) == 1:
+                self._died(few[0])
+            return False
+        except Exception as error:
+            # A defect; those behind it are asked about all the same.
+            _log.error("question_failed", error=repr(error))
+            if len(few) == 1:
+                self._dropped(few[0])
+            return False
+        for attempt, result in zip(few, results, strict=True):
+            try:
+                self._answered(attempt, result)
+            except Exception as error:
+                _log.error("answer_failed", error=repr(error))
+                self._dropped(attempt)
+        return True

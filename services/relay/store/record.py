@@ -55,7 +55,7 @@ class Claimed:
     reply: SmtpReply | None = None  # what was said last
     qualification: Qualification | None = None  # None with a reply: it is not qualified yet
     hold: HoldCause = HoldCause.HOLD_CAUSE_UNSPECIFIED
-    peer_crashes: int = 0  # how often a service of ours died of it, asked about it alone
+    peer_crashes: int = 0  # how often a service of ours died of it, or of a few with it
     domain: str = field(init=False)  # of the recipient: A-labels, lower case
 
     def __post_init__(self) -> None:

@@ -13,7 +13,7 @@ from emta.problems import Problem, failed_precondition, invalid, unavailable
 from services.chassis.settings import load_settings
 from services.relay.attempt import Attempt
 from services.relay.settings import RelaySettings
-from services.relay.settlements import BOUNCE_AWAY, SIGNER_AWAY, Settlements
+from services.relay.settlements import BOUNCE_AWAY, SIGNER_AWAY, Settlements, suspect
 from services.relay.store.queue import Settlement
 from services.relay.transaction import Delivered, Unknown
 from tests.unit.relay.attempts import an_attempt
@@ -174,8 +174,10 @@ def test_nothing_waits_longer_than_it_is_valid() -> None:
     assert told(ended).failure.cause == FailureCause.FAILURE_CAUSE_EXPIRED
 
 
-def test_what_a_service_dies_of_three_times_fails() -> None:
+def test_what_a_service_dies_of_among_a_few_and_three_times_alone_fails() -> None:
     settlements, attempt = under(), living()
+    suspect(attempt)
+    suspect(attempt)
 
     ends = [settlements.peer_died(attempt, BOUNCE_AWAY, NOW_MS) for _ in range(3)]
 

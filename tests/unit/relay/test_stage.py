@@ -22,17 +22,21 @@ class Service:
         self.calls: list[list[int]] = []
         self.answered: dict[int, int] = {}
         self.away: list[int] = []
+        self.suspects: set[int] = set()
         self.died: list[int] = []
         self.dropped: list[int] = []
+        self.weight = 1  # octets, of each item
         self.answers = 1  # to each question
         self.refusal = unavailable("AWAY", "away")
         self.stage: Stage[int, int, int] = Stage(
             item=lambda attempt: attempt,
-            weigh=lambda attempt: 1,
+            weigh=lambda attempt: self.weight,
             call=self._double,
             serves=self._serves,
             answered=self.answered.__setitem__,
             away=self.away.append,
+            suspect=self.suspects.add,
+            suspected=self.suspects.__contains__,
             died=self.died.append,
             dropped=self.dropped.append,
         )
@@ -74,20 +78,50 @@ async def test_when_a_batch_is_answered_by_nobody_all_of_it_is_away() -> None:
 
 async def test_alone_the_poison_is_found_and_the_others_are_answered() -> None:
     service = Service()
-    for number in (1, POISON, 3):
-        service.stage.add(number, alone=True)
+    for number in (1, 2, POISON, 4):
+        service.stage.add(number, doubted=True)
+    await service.until_told(4)
+
+    assert service.calls == [[1], [2, POISON], [2], [POISON], [4]]
+    assert service.died == [POISON]
+    assert service.answered == {1: 2, 2: 4, 4: 8}
+
+
+async def test_suspects_that_come_back_are_asked_about_one_by_one() -> None:
+    service = Service()
+    service.suspects |= {2, POISON}
+    for number in (1, 2, POISON, 4, 5):
+        service.stage.add(number, doubted=True)
+    await service.until_told(5)
+
+    assert service.calls == [[1], [2], [POISON], [4], [5]]
+    assert service.died == [POISON]
+
+
+async def test_while_the_service_lives_it_is_asked_about_ever_more_at_once() -> None:
+    service = Service()
+    for number in range(100, 600):
+        service.stage.add(number, doubted=True)
+    await service.until_told(500)
+
+    assert [len(call) for call in service.calls] == [1, 2, 4, 8, 16, 32, 64, 100, 100, 100, 73]
+
+
+async def test_no_question_weighs_more_than_a_batch_may() -> None:
+    service = Service()
+    service.weight = 3 * 1024 * 1024
+    for number in (1, 2, 3):
+        service.stage.add(number, doubted=True)
     await service.until_told(3)
 
-    assert service.calls == [[1], [POISON], [3]]
-    assert service.died == [POISON]
-    assert service.answered == {1: 2, 3: 6}
+    assert service.calls == [[1], [2], [3]]
 
 
 @pytest.mark.parametrize("code", [grpc.StatusCode.DEADLINE_EXCEEDED, grpc.StatusCode.RESOURCE_EXHAUSTED])
 async def test_a_service_that_is_overloaded_has_not_died(code: grpc.StatusCode) -> None:
     service = Service()
     service.refusal = Problem(code, "OVERLOADED", "not now")
-    service.stage.add(POISON, alone=True)
+    service.stage.add(POISON, doubted=True)
     await service.until_told(1)
 
     assert (service.away, service.died) == ([POISON], [])
@@ -97,7 +131,7 @@ async def test_a_service_that_is_away_has_not_died_of_anything() -> None:
     service = Service()
     service.serving = False
     for number in (1, 2):
-        service.stage.add(number, alone=True)
+        service.stage.add(number, doubted=True)
     await service.until_told(2)
 
     assert service.calls == []
@@ -107,9 +141,9 @@ async def test_a_service_that_is_away_has_not_died_of_anything() -> None:
 
 async def test_what_comes_later_is_asked_about_as_well() -> None:
     service = Service()
-    service.stage.add(1, alone=True)
+    service.stage.add(1, doubted=True)
     await service.until_told(1)
-    service.stage.add(2, alone=True)
+    service.stage.add(2, doubted=True)
     await service.until_told(2)
 
     assert service.answered == {1: 2, 2: 4}
@@ -120,10 +154,10 @@ async def test_an_answer_that_makes_no_sense_costs_one_question_and_no_other(
 ) -> None:
     service = Service()
     service.answers = 2
-    service.stage.add(1, alone=True)
+    service.stage.add(1, doubted=True)
     await service.until_told(1)
     service.answers = 1
-    service.stage.add(2, alone=True)
+    service.stage.add(2, doubted=True)
     await service.until_told(2)
 
     assert service.dropped == [1]
