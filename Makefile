@@ -50,10 +50,10 @@ protos: .venv/dev  ## write the generated code anew, from protos/ and from the s
 	@$(BIN)/python -m tools.protos generate
 	@$(BIN)/python -m tools.reference
 
-chaos: .venv/demo  ## the fault suite: kill, cut off, stop, fill up; about seven minutes (ROWS="F1 F3": only these)
+chaos: .venv/demo  ## the fault suite: kill, cut off, stop, fill up; about eight minutes (ROWS="F1 F3": only these)
 	@$(BIN)/python -m chaos $(ROWS)
 
-soak: .venv/demo  ## the fault suite at 25 times its size; about an hour
+soak: .venv/demo  ## the fault suite at 25 times its size; some hours
 	@$(BIN)/python -m chaos --messages 50000 $(ROWS)
 
 setup: .venv/dev  ## everything a developer needs, in .venv

@@ -91,14 +91,16 @@ class Source:
         self, messages: int, rate: float = RATE, make: Callable[[], Message] | None = None
     ) -> AsyncIterator[None]:
         """Submit at `rate` a second for as long as the block lasts, and at least so many messages; then
-        wait until all are answered."""
+        wait until all are answered. Where the block fails, or is cancelled, nothing more is submitted."""
         enough = asyncio.Event()
         stream = asyncio.create_task(self._stream(messages, rate, make or self.next, enough))
         try:
             yield
-        finally:
-            enough.set()
-            await stream
+        except BaseException:
+            stream.cancel()
+            raise
+        enough.set()
+        await stream
         await self.until_answered()
 
     async def until_answered(self) -> None:

@@ -1,0 +1,18 @@
+"""The source of the fault suite."""
+
+import asyncio
+
+import pytest
+
+from chaos.source import Source
+
+
+async def test_a_row_that_fails_submits_no_more() -> None:
+    # Nobody listens there: what was submitted would never be answered.
+    source = Source("127.0.0.1:1", ["site.example"])
+    async with asyncio.timeout(20):
+        with pytest.raises(RuntimeError):
+            async with source.load(1_000_000):
+                raise RuntimeError
+    assert source.unanswered == 0
+    await source.close()
