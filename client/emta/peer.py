@@ -14,10 +14,10 @@ from emta.problems import Problem
 
 _CALL_SECONDS = 30.0
 # A service that restarts is back within seconds; who waits a minute has waited enough.
-_PATIENCE_SECONDS = 60.0
+PATIENCE_SECONDS = 60.0
 _AGAIN_SECONDS = 1.0
 # Whoever waits longer wants to know for what.
-_LATE_SECONDS = 1.5
+LATE_SECONDS = 1.5
 
 Request = TypeVar("Request")
 Answer = TypeVar("Answer")
@@ -82,7 +82,7 @@ class Peer:
                     return
             except grpc.aio.AioRpcError as error:
                 problem = self.problem(error)
-                if not problem.is_transient or waited >= _PATIENCE_SECONDS:
+                if not problem.is_transient or waited >= PATIENCE_SECONDS:
                     raise problem from None
                 self.tell(f"{problem.message}; trying again")
             waited += _AGAIN_SECONDS
@@ -105,7 +105,7 @@ class Peer:
             if not (connecting and self.channel.get_state() is grpc.ChannelConnectivity.READY):
                 self.tell(f"waiting for {self._name} at {self.target} ...")
 
-        timer = asyncio.get_running_loop().call_later(_LATE_SECONDS, tell)
+        timer = asyncio.get_running_loop().call_later(LATE_SECONDS, tell)
         try:
             yield
         finally:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import grpc
 
-from emta.peer import Peer
+from emta.peer import LATE_SECONDS, PATIENCE_SECONDS, Peer
 from emta.problems import Problem
 from emta.relay.v1.message_pb2 import Message
 from emta.relay.v1.relay_service_pb2 import (
@@ -28,10 +28,8 @@ BATCH_BYTES = 1024 * 1024
 
 # Batches on the way at once: enough to keep the Relay busy while an answer travels back.
 _WINDOW = 4
-_PATIENCE_SECONDS = 60.0
 _FIRST_WAIT_SECONDS = 0.25
 _LONGEST_WAIT_SECONDS = 5.0
-_LONG_SECONDS = 1.5
 
 _Call = grpc.aio.StreamStreamCall[SubmitMessagesRequest, SubmitMessagesResponse]
 
@@ -130,14 +128,14 @@ class Submission:
         return bool(self._unanswered)
 
     async def _wait(self, problem: Problem) -> None:
-        if self._stalled_seconds >= _PATIENCE_SECONDS:
+        if self._stalled_seconds >= PATIENCE_SECONDS:
             raise problem
         stated = problem.retry_after
         wait = min(max(self._stalled_seconds, _FIRST_WAIT_SECONDS), _LONGEST_WAIT_SECONDS)
         wait = stated if stated is not None else wait
         self._stalled_seconds += wait
         # Back pressure for moments is how it should be.
-        if self._stalled_seconds >= _LONG_SECONDS:
+        if self._stalled_seconds >= LATE_SECONDS:
             self._relay.tell(f"{problem.message}; trying again")
         await asyncio.sleep(wait)
 

@@ -80,15 +80,26 @@ class Stage(Generic[Attempt, Item, Result]):
         if self._asking_carefully is None:
             self._asking_carefully = asyncio.create_task(self._ask_carefully())
 
-    async def _ask(self, attempts: list[Attempt]) -> None:
+    async def _ask(self, attempts: Sequence[Attempt]) -> None:
         try:
-            results = await self._call([self._item(attempt) for attempt in attempts])
+            await self._question(attempts)
         except Problem:
             for attempt in attempts:
                 self._away(attempt)
-            return
+
+    async def _question(self, attempts: Sequence[Attempt]) -> None:
+        """Ask, and hand the answers on. Raises Problem, or ValueError when they make no sense: nobody was
+        told then."""
+        results = await self._call([self._item(attempt) for attempt in attempts])
+        if len(results) != len(attempts):
+            raise ValueError(f"{len(results)} answers to {len(attempts)} questions")
         for attempt, result in zip(attempts, results, strict=True):
-            self._answered(attempt, result)
+            try:
+                self._answered(attempt, result)
+            except Exception as error:
+                # A defect; the others are told all the same.
+                _log.error("answer_failed", error=repr(error))
+                self._dropped(attempt)
 
     async def _ask_carefully(self) -> None:
         most = 1
@@ -129,9 +140,7 @@ class Stage(Generic[Attempt, Item, Result]):
     async def _lives(self, few: Sequence[Attempt]) -> bool:
         """Ask about a few; False: the service did not answer, and nobody was told unless it was one."""
         try:
-            results = await self._call([self._item(attempt) for attempt in few])
-            if len(results) != len(few):
-                raise ValueError(f"{len(results)} answers to {len(few)} questions")
+            await self._question(few)
         except Problem as problem:
             if problem.code in _LIVES:
                 self._put_off([*few, *self._doubted])
@@ -145,10 +154,4 @@ class Stage(Generic[Attempt, Item, Result]):
             if len(few) == 1:
                 self._dropped(few[0])
             return False
-        for attempt, result in zip(few, results, strict=True):
-            try:
-                self._answered(attempt, result)
-            except Exception as error:
-                _log.error("answer_failed", error=repr(error))
-                self._dropped(attempt)
         return True

@@ -46,7 +46,7 @@ async def submit(client: Client) -> None:
 
 @pytest.mark.parametrize(("call", "name"), [(ask, "Feedback"), (watch, "Feedback"), (submit, "Relay")])
 async def test_a_service_that_hangs_is_named(call: Any, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(peer, "_LATE_SECONDS", 0.0)
+    monkeypatch.setattr(peer, "LATE_SECONDS", 0.0)
     told: list[str] = []
     async with hanging() as address, Client(address, address, address, on_wait=told.append) as client:
         await until_told(call(client), told)
@@ -60,8 +60,8 @@ async def test_a_service_that_is_away_is_named_once_while_it_is_tried_again(
 ) -> None:
     monkeypatch.setattr(peer, "_AGAIN_SECONDS", 0.1)
     for module in (peer, submission):
-        monkeypatch.setattr(module, "_PATIENCE_SECONDS", 0.2)
-    monkeypatch.setattr(submission, "_LONG_SECONDS", 0.0)
+        monkeypatch.setattr(module, "PATIENCE_SECONDS", 0.2)
+    monkeypatch.setattr(submission, "LATE_SECONDS", 0.0)
     told: list[str] = []
     nobody = "127.0.0.1:1"
     async with Client(nobody, nobody, nobody, on_wait=told.append) as client:

@@ -12,6 +12,7 @@ from services.relay.stage import Stage
 from tests.support.eventually import eventually
 
 POISON = 13
+UNBEARABLE = 17  # its answer is
 
 
 class Service:
@@ -33,13 +34,18 @@ class Service:
             weigh=lambda attempt: self.weight,
             call=self._double,
             serves=self._serves,
-            answered=self.answered.__setitem__,
+            answered=self._take,
             away=self.away.append,
             suspect=self.suspects.add,
             suspected=self.suspects.__contains__,
             died=self.died.append,
             dropped=self.dropped.append,
         )
+
+    def _take(self, number: int, answer: int) -> None:
+        if number == UNBEARABLE:
+            raise RuntimeError
+        self.answered[number] = answer
 
     async def _double(self, items: Sequence[int]) -> list[int]:
         self.calls.append(list(items))
@@ -65,6 +71,17 @@ async def test_many_are_asked_about_at_once() -> None:
 
     assert service.calls == [[1, 2, 3]]
     assert service.answered == {1: 2, 2: 4, 3: 6}
+
+
+@pytest.mark.parametrize("doubted", [False, True])
+async def test_a_defect_in_taking_one_answer_costs_no_other(doubted: bool) -> None:
+    service = Service()
+    for number in (1, UNBEARABLE, 3):
+        service.stage.add(number, doubted=doubted)
+    await service.until_told(3)
+
+    assert service.answered == {1: 2, 3: 6}
+    assert service.dropped == [UNBEARABLE]
 
 
 async def test_when_a_batch_is_answered_by_nobody_all_of_it_is_away() -> None:
