@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -14,6 +15,16 @@ from services.chassis.embedded_store import EmbeddedStore
 from tests.support import valkey
 from tests.support.clock import ManualClock
 from tests.support.debian import require_packages
+
+
+def pytest_configure() -> None:
+    """Let processes heed Ctrl-C as on a terminal, also where the tests run in the background of a script.
+
+    There SIGINT is ignored, which processes inherit. A handler they do not. Changing it in the child
+    (preexec_fn) would need a true fork, which gRPC's threads do not survive: some children crashed.
+    """
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import signal
 import sys
 from pathlib import Path
 
@@ -32,13 +31,7 @@ async def start(
         stdin=asyncio.subprocess.PIPE if stdin else None,
         stdout=stdout,
         stderr=asyncio.subprocess.PIPE,
-        # As on a terminal, also where the tests run in the background of a script.
-        preexec_fn=_heed_ctrl_c,
     )
-
-
-def _heed_ctrl_c() -> None:
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def errors(err: bytes) -> str:
