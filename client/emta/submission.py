@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import heapq
 from collections import deque
 from collections.abc import AsyncIterator, Iterable, Iterator
 from typing import TYPE_CHECKING, NamedTuple
@@ -53,6 +54,15 @@ class _Batch(NamedTuple):
     again: bool = False  # written before: the Relay may have it from this very run
 
 
+class _PutOff(NamedTuple):
+    """When a batch may come again (seconds of the loop's clock), and why not before."""
+
+    due: float
+    number: int  # no two are the same: no batch is ever compared
+    batch: _Batch
+    problem: Problem
+
+
 class Submission:
     """One run over `messages`; `results()` yields an answer per message, in no promised order.
 
@@ -62,10 +72,11 @@ class Submission:
     def __init__(self, relay: Peer, messages: Iterable[Message]) -> None:
         self._relay = relay
         self._source = map(_Batch, batches(messages))
-        self._again: deque[_Batch] = deque()  # put off by the Relay: to submit once more
+        self._put_off: list[_PutOff] = []  # by the Relay: to submit once more; a heap
+        self._refusals = 0
         self._unanswered: deque[_Batch] = deque()  # written, in order
         self.duplicates = 0
-        self._stalled_seconds = 0.0
+        self._stalled_since: float | None = None  # seconds of the loop's clock
 
     async def results(self) -> AsyncIterator[SubmitResult]:
         """Yield the results. Raises Problem when the stream fails for good."""
@@ -81,7 +92,7 @@ class Submission:
                 problem = self._relay.problem(error)
                 if not problem.is_transient:
                     raise problem from None
-                await self._wait(problem)
+                await self._wait(self._delay(problem), problem)
             finally:
                 call.cancel()
 
@@ -102,45 +113,71 @@ class Submission:
             batch = self._unanswered.popleft()
             if not batch.again:
                 self.duplicates += response.duplicates
-            put_off: list[Message] = []
+            again: list[Message] = []
             problem: Problem | None = None
             for message, result in zip(batch.messages, response.results, strict=True):
-                refusal = _put_off(result)
+                refusal = _refusal(result)
                 if refusal is None:
-                    self._stalled_seconds = 0.0
+                    self._stalled_since = None
                     yield result
                 else:
                     problem = refusal
-                    put_off.append(message)
+                    again.append(message)
             if problem is not None:
-                self._again.append(_Batch(put_off, again=True))
-                await self._wait(problem)
+                self._come_again(again, problem)
         await call.done_writing()
 
     async def _fill(self, call: _Call) -> bool:
         """Keep the window full; False when everything is answered."""
-        while len(self._unanswered) < _WINDOW:
-            batch = self._again.popleft() if self._again else next(self._source, None)
-            if batch is None:
-                break
+        while len(self._unanswered) < _WINDOW and (batch := await self._next()) is not None:
             self._unanswered.append(batch)
             await _write(call, batch)
         return bool(self._unanswered)
 
-    async def _wait(self, problem: Problem) -> None:
-        if self._stalled_seconds >= PATIENCE_SECONDS:
+    async def _next(self) -> _Batch | None:
+        """Give what to write now, if there is something. What was put off comes first, in its time: for
+        that it waits only where no answer has to be read meanwhile."""
+        if not self._put_off:
+            return next(self._source, None)
+        first = self._put_off[0]
+        wait = first.due - asyncio.get_running_loop().time()
+        if wait > 0:
+            if self._unanswered:
+                return None
+            await self._wait(wait, first.problem)
+        return heapq.heappop(self._put_off).batch
+
+    def _come_again(self, messages: list[Message], problem: Problem) -> None:
+        """Note when to submit what was put off. Raises the problem when nothing has moved for too long."""
+        due = asyncio.get_running_loop().time() + self._delay(problem)
+        self._refusals += 1
+        batch = _Batch(messages, again=True)
+        heapq.heappush(self._put_off, _PutOff(due, self._refusals, batch, problem))
+
+    def _delay(self, problem: Problem) -> float:
+        """Give the seconds to wait after a problem. Raises it when nothing has moved for too long."""
+        stalled = self._stalled_seconds()
+        if stalled >= PATIENCE_SECONDS:
             raise problem
-        stated = problem.retry_after
-        wait = min(max(self._stalled_seconds, _FIRST_WAIT_SECONDS), _LONGEST_WAIT_SECONDS)
-        wait = stated if stated is not None else wait
-        self._stalled_seconds += wait
+        if problem.retry_after is not None:
+            return problem.retry_after
+        return min(max(stalled, _FIRST_WAIT_SECONDS), _LONGEST_WAIT_SECONDS)
+
+    async def _wait(self, seconds: float, problem: Problem) -> None:
         # Back pressure for moments is how it should be.
-        if self._stalled_seconds >= LATE_SECONDS:
+        if self._stalled_seconds() + seconds >= LATE_SECONDS:
             self._relay.tell(f"{problem.message}; trying again")
-        await asyncio.sleep(wait)
+        await asyncio.sleep(seconds)
+
+    def _stalled_seconds(self) -> float:
+        """How long nothing has moved, since the first problem."""
+        now = asyncio.get_running_loop().time()
+        if self._stalled_since is None:
+            self._stalled_since = now
+        return now - self._stalled_since
 
 
-def _put_off(result: SubmitResult) -> Problem | None:
+def _refusal(result: SubmitResult) -> Problem | None:
     """Give why the Relay wants the message again later; None when the result is an answer."""
     if result.WhichOneof("result") != "error":
         return None

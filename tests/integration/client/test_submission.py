@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
 import grpc
@@ -16,18 +16,25 @@ from emta.relay.v1.relay_service_pb2_grpc import (
     RelayServiceServicer,
     add_RelayServiceServicer_to_server,
 )
-from emta.submission import Submission
+from emta.submission import BATCH_BYTES, Submission
 
-FULL = Problem(grpc.StatusCode.RESOURCE_EXHAUSTED, "OUTBOX_FULL", "full", retry_after=0.01)
+# So large that each travels alone.
+LARGE = b"x" * BATCH_BYTES
 
 
 class _Relay(RelayServiceServicer):
-    """Ends its first streams with a bare status, as gRPC does; puts some messages off; then answers."""
+    """Ends its first streams with a bare status, as gRPC does; puts some messages off for so many seconds;
+    then answers."""
 
-    def __init__(self, *end: tuple[grpc.StatusCode, str], known: int = 0, full: Sequence[str] = ()) -> None:
+    def __init__(
+        self,
+        *end: tuple[grpc.StatusCode, str],
+        known: int = 0,
+        put_off: Mapping[str, float] = {},
+    ) -> None:
         self._end = list(end)
         self._known = known
-        self._full = set(full)
+        self._put_off = dict(put_off)
         self.streams = 0
 
     async def SubmitMessages(
@@ -43,22 +50,23 @@ class _Relay(RelayServiceServicer):
             )
 
     def _answer(self, name: str) -> SubmitResult:
-        if name not in self._full:
+        if name not in self._put_off:
             return SubmitResult(message_id=name)
-        self._full.remove(name)
-        return SubmitResult(message_id=name, error=FULL.to_status())
+        delay = self._put_off.pop(name)
+        full = Problem(grpc.StatusCode.RESOURCE_EXHAUSTED, "OUTBOX_FULL", "full", retry_after=delay)
+        return SubmitResult(message_id=name, error=full.to_status())
 
 
-async def _submitted(relay: _Relay) -> tuple[list[str], int]:
+async def _submitted(relay: _Relay, names: str = "ab", content: bytes = b"") -> tuple[list[str], int]:
     server = grpc.aio.server()
     add_RelayServiceServicer_to_server(relay, server)
     port = server.add_insecure_port("127.0.0.1:0")
     await server.start()
     peer = Peer("Relay", f"127.0.0.1:{port}")
     try:
-        submission = Submission(peer, [Message(message_id=name) for name in "ab"])
-        names = [result.message_id async for result in submission.results()]
-        return names, submission.duplicates
+        submission = Submission(peer, [Message(message_id=name, content=content) for name in names])
+        answered = [result.message_id async for result in submission.results()]
+        return answered, submission.duplicates
     finally:
         await peer.close()
         await server.stop(None)
@@ -88,11 +96,28 @@ async def test_a_refused_stream_ends_the_submission() -> None:
 
 
 async def test_what_there_was_no_room_for_is_submitted_again_over_the_same_stream() -> None:
-    relay = _Relay(full=["a"])
+    relay = _Relay(put_off={"a": 0.01})
 
     names, _ = await _submitted(relay)
 
     assert (names, relay.streams) == (["b", "a"], 1)
+
+
+async def test_each_batch_comes_again_in_its_own_time() -> None:
+    """One after the other, four batches would be waited for four times as long."""
+    relay = _Relay(put_off={"a": 0.5, "b": 0.02, "c": 0.01, "d": 0.01})
+
+    names, _ = await _submitted(relay, "abcd", LARGE)
+
+    assert names[-1] == "a"
+
+
+async def test_nothing_new_is_submitted_while_something_put_off_waits_for_its_time() -> None:
+    relay = _Relay(put_off=dict.fromkeys("abcd", 0.01))
+
+    names, _ = await _submitted(relay, "abcdefgh", LARGE)
+
+    assert sorted(names[:4]) == ["a", "b", "c", "d"]
 
 
 async def test_what_the_relay_knew_before_is_counted() -> None:
