@@ -23,6 +23,7 @@ from services.relay.connection import Timeouts
 from services.relay.connector import Connector
 from services.relay.deliver import Deliverer
 from services.relay.dispatcher import Dispatcher
+from services.relay.intake import Intake
 from services.relay.limits import Limits
 from services.relay.mx import MxResolver
 from services.relay.mx_rules import MxRules
@@ -67,14 +68,17 @@ async def running(settings: RelaySettings, clock: Clock | None = None) -> AsyncI
         marks = Marks(
             settings.memory_accept_percent, settings.disk_accept_percent, settings.disk_deliver_percent
         )
-        headroom = Headroom(store, marks)
+        headroom, intake = Headroom(store, marks), Intake()
 
         def accepted() -> None:
             dispatcher.accepted()
             reporter.wake()
 
+        def signed() -> None:
+            dispatcher.has_room()
+
         def settled(due_ms: int | None) -> None:
-            dispatcher.settled(due_ms)
+            dispatcher.has_room(due_ms)
             reporter.wake()
 
         deliverer = Deliverer(
@@ -86,6 +90,7 @@ async def running(settings: RelaySettings, clock: Clock | None = None) -> AsyncI
             peers,
             Acceptances(await recipient_secret(store), on=settings.report_acceptances),
             settings,
+            signed=signed,
             settled=settled,
         )
         dispatcher = Dispatcher(
@@ -94,12 +99,13 @@ async def running(settings: RelaySettings, clock: Clock | None = None) -> AsyncI
             shards,
             deliverer,
             headroom,
+            in_a_flood=intake.in_a_flood,
             max_in_flight=settings.max_in_flight,
             max_octets=settings.max_in_flight_octets,
             lease_seconds=settings.lease_seconds,
             drain_seconds=settings.drain_seconds,
         )
-        service = RelayService(acceptor, clock, settings, headroom, accepted, peers.rows)
+        service = RelayService(acceptor, clock, settings, headroom, intake, accepted, peers.rows)
         sites = SiteService(limit_store, rules, clock)
         async with (
             _server(settings, store, service, sites) as server,

@@ -55,6 +55,7 @@ class Deliverer:
         peers: Peers,
         acceptances: Acceptances,
         settings: RelaySettings,
+        signed: Callable[[], None],
         settled: Callable[[int | None], None],
     ) -> None:
         self._clock = clock
@@ -62,7 +63,8 @@ class Deliverer:
         self._acceptances = acceptances
         self._acceptance_reporter = AcceptanceReporter(acceptances, peers)
         self._settlements = Settlements(settings)
-        self._settled = settled  # told whenever a message was, and when it is due again (ms; None: never)
+        # Told whenever a message was; of one that is settled, when it is due again (ms; None: never).
+        self._tell_signed, self._tell_settled = signed, settled
         self._settler = Settler(queue, self._leave)
         self._stopping = False
         self._suspects: set[Attempt] = set()
@@ -101,6 +103,11 @@ class Deliverer:
             died=lambda attempt: self._peer_died(attempt, BOUNCE_AWAY),
             dropped=self._leave,
         )
+
+    @property
+    def unsigned(self) -> int:
+        """Messages that the Signer has been asked about, and has not answered."""
+        return self._sign.waiting
 
     @property
     def has_suspect(self) -> bool:
@@ -179,6 +186,7 @@ class Deliverer:
             needs_smtputf8=claimed.needs_smtputf8,
         )
         self.lanes.add(attempt)
+        self._tell_signed()
 
     # Send
 
@@ -256,7 +264,7 @@ class Deliverer:
         self.in_flight.discard(attempt)
         self._suspects.discard(attempt)
         self.octets_in_flight -= len(attempt.claimed.content)
-        self._settled(due_ms)
+        self._tell_settled(due_ms)
 
 
 def _sign_item(attempt: Attempt) -> SignItem:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 from redis.exceptions import RedisError
@@ -19,6 +19,12 @@ from services.relay.store.queue import Appetite, Queue
 _log = Log("relay")
 
 _CLAIM_MESSAGES, _CLAIM_OCTETS = 200, 16 * 1024 * 1024
+# So many wait for the Signer: what two calls carry, so that one comes while the other is signed. More would
+# leave no sooner. What waits for receivers is not counted.
+_UNSIGNED = 200
+# While more comes in than can be accepted, one call's: what the Signer gives back makes new calls wait
+# (fault F16: the slowest of a hundred take two thirds of the time, and a third more is accepted).
+_UNSIGNED_IN_A_FLOOD = 100
 # Of a domain that nothing is known about yet. A claim that one domain fills starves the others of a shard
 # for milliseconds only.
 _CLAIM_OF_A_DOMAIN = 50
@@ -41,6 +47,7 @@ class Dispatcher:
         deliverer: Deliverer,
         headroom: Headroom,
         *,
+        in_a_flood: Callable[[], bool],
         max_in_flight: int,
         max_octets: int,
         lease_seconds: float,
@@ -51,6 +58,7 @@ class Dispatcher:
         self._shards = shards
         self._deliverer = deliverer
         self._headroom = headroom
+        self._in_a_flood = in_a_flood
         self._max_in_flight = max_in_flight
         self._max_octets = max_octets
         self._lease_ms = round(lease_seconds * 1000)
@@ -63,7 +71,7 @@ class Dispatcher:
         """There may be something to claim."""
         self._wake.set()
 
-    def settled(self, due_ms: int | None) -> None:
+    def has_room(self, due_ms: int | None = None) -> None:
         """There is room for something more; a message may be due again already."""
         if self._sated or (due_ms is not None and due_ms <= self._clock.now_ms()):
             self._wake.set()
@@ -132,7 +140,9 @@ class Dispatcher:
 
     def _appetite(self) -> Appetite | None:
         flying = self._deliverer.in_flight
-        messages = min(_CLAIM_MESSAGES, self._max_in_flight - len(flying))
+        unsigned = _UNSIGNED_IN_A_FLOOD if self._in_a_flood() else _UNSIGNED
+        room = min(self._max_in_flight - len(flying), unsigned - self._deliverer.unsigned)
+        messages = min(_CLAIM_MESSAGES, room)
         octets = min(_CLAIM_OCTETS, self._max_octets - self._deliverer.octets_in_flight)
         exceptions = self._deliverer.lanes.room(_CLAIM_OF_A_DOMAIN)
         self._sated = bool(exceptions) or self._deliverer.has_suspect

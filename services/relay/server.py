@@ -23,7 +23,8 @@ from services.chassis.clock import Clock
 from services.chassis.headroom import Headroom
 from services.chassis.rpc import tenant_of
 from services.chassis.store import store_problems
-from services.relay import intake, outcomes, resubmission, submission
+from services.relay import outcomes, resubmission, submission
+from services.relay.intake import Intake, work
 from services.relay.resubmission import Rows
 from services.relay.settings import RelaySettings
 from services.relay.store.accept import Accepting, Acceptor
@@ -47,6 +48,7 @@ class RelayService(relay_service_pb2_grpc.RelayServiceServicer):
         clock: Clock,
         settings: RelaySettings,
         headroom: Headroom,
+        intake: Intake,
         accepted: Callable[[], None],
         rows: Rows,
     ) -> None:
@@ -54,7 +56,7 @@ class RelayService(relay_service_pb2_grpc.RelayServiceServicer):
         self._clock = clock
         self._settings = settings
         self._headroom = headroom
-        self._intake = intake.Intake()
+        self._intake = intake
         self._return_paths = settings.return_paths
         self._internal = frozenset(name.lower().encode() for name in settings.internal_headers)
         self._accepted = accepted
@@ -95,10 +97,10 @@ class RelayService(relay_service_pb2_grpc.RelayServiceServicer):
         size = _check_batch(request)
         if not self._headroom.accepts:
             return _put_off(request, "QUEUE_FULL", "the store is nearly full", 5.0)
-        work = intake.work(len(request.messages), size)
-        if (delay := self._intake.put_off(work)) is not None:
+        cost = work(len(request.messages), size)
+        if (delay := self._intake.put_off(cost)) is not None:
             return _put_off(request, "BUSY", "more is coming in than can be written down", delay)
-        with self._intake.holding(work):
+        with self._intake.holding(cost):
             return await self._take(request, tenant, size)
 
     async def _take(self, request: SubmitMessagesRequest, tenant: str, size: int) -> SubmitMessagesResponse:
@@ -108,11 +110,11 @@ class RelayService(relay_service_pb2_grpc.RelayServiceServicer):
             checked = await asyncio.to_thread(self._check_all, request.messages, tenant, now_ms)
         else:
             checked = []
-            async with self._intake.turn:
+            async with self._intake.turn():
                 for start in range(0, len(request.messages), _AT_A_STRETCH):
                     stretch = request.messages[start : start + _AT_A_STRETCH]
                     checked += self._check_all(stretch, tenant, now_ms)
-                    await self._intake.all_counted()
+                    await asyncio.sleep(0)
         checked = await resubmission.admit(self._rows, checked, now_ms)
         good = [item for item in checked if isinstance(item, Submission)]
         with store_problems():

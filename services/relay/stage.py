@@ -68,12 +68,14 @@ class Stage(Generic[Attempt, Item, Result]):
             max_weight=_BATCH_BYTES,
             dropped=dropped,
         )
+        self.waiting = 0  # attempts that were not doubted, and are not answered
         self._doubted: deque[Attempt] = deque()
         self._asking_carefully: asyncio.Task[None] | None = None
 
     def add(self, attempt: Attempt, *, doubted: bool = False) -> None:
         """Ask about an attempt, in the next batch or carefully."""
         if not doubted:
+            self.waiting += 1
             self._batches.add(attempt)
             return
         self._doubted.append(attempt)
@@ -86,6 +88,8 @@ class Stage(Generic[Attempt, Item, Result]):
         except Problem:
             for attempt in attempts:
                 self._away(attempt)
+        finally:
+            self.waiting -= len(attempts)
 
     async def _question(self, attempts: Sequence[Attempt]) -> None:
         """Ask, and hand the answers on. Raises Problem, or ValueError when they make no sense: nobody was

@@ -43,6 +43,7 @@ class Signer:
             cast(Peers, self),
             Acceptances(b"s" * 16, on=False),
             load_settings(RelaySettings, {}),
+            signed=lambda: None,
             settled=lambda due_ms: None,
         )
 

@@ -1,4 +1,4 @@
-"""How a Relay keeps its leases."""
+"""How a Relay claims, and keeps its leases."""
 
 from __future__ import annotations
 
@@ -7,18 +7,80 @@ from collections.abc import Sequence
 from types import SimpleNamespace
 from typing import Any, cast
 
+import pytest
 from redis.exceptions import TimeoutError
 
 from services.chassis.headroom import Headroom
 from services.relay.deliver import Deliverer
 from services.relay.dispatcher import Dispatcher
 from services.relay.shards import Shards
-from services.relay.store.queue import Queue
+from services.relay.store.queue import Appetite, Claim, Queue
 from services.relay.store.record import Claimed
 from tests.support.clock import START_MS, ManualClock
 from tests.support.eventually import eventually
 
 LEASE_SECONDS = 30.0
+
+
+class Deep:
+    """A queue that always has more: how many messages each claim asked for."""
+
+    def __init__(self) -> None:
+        self.asked: list[int] = []
+
+    async def replicated(self, shards: Sequence[int]) -> Sequence[int]:
+        return shards
+
+    async def claim(
+        self, shards: Sequence[int], now_ms: int, leased_until_ms: int, appetite: Appetite
+    ) -> Claim:
+        self.asked.append(appetite.messages)
+        return Claim([], None)
+
+
+@pytest.mark.parametrize(("in_a_flood", "most"), [(False, 200), (True, 100)])
+async def test_no_more_is_claimed_than_the_signer_is_asked_in_two_calls_and_in_a_flood_in_one(
+    clock: ManualClock, in_a_flood: bool, most: int
+) -> None:
+    store = Deep()
+    parts: Any = SimpleNamespace(
+        in_flight=(),
+        octets_in_flight=0,
+        unsigned=most - 30,
+        has_suspect=False,
+        lanes=SimpleNamespace(room=lambda usual: {}),
+        stop=lambda: None,
+    )
+    dispatcher = Dispatcher(
+        cast(Queue, store),
+        clock,
+        cast(Shards, SimpleNamespace(mine={0}, others=[])),
+        cast(Deliverer, parts),
+        cast(Headroom, SimpleNamespace(delivers=True)),
+        in_a_flood=lambda: in_a_flood,
+        max_in_flight=2000,
+        max_octets=1 << 30,
+        lease_seconds=LEASE_SECONDS,
+        drain_seconds=1.0,
+    )
+
+    async def asked(times: int) -> bool:
+        return len(store.asked) >= times
+
+    async with dispatcher.running():
+        await eventually(lambda: asked(1), "the first claim")
+        parts.unsigned = most
+        dispatcher.accepted()
+        await eventually(lambda: _is(dispatcher._sated), "a look without a claim")
+        parts.unsigned = most - 90
+        dispatcher.has_room()
+        await eventually(lambda: asked(2), "a claim when some are signed")
+
+    assert store.asked == [30, 90]
+
+
+async def _is(value: bool) -> bool:
+    return value
 
 
 class Store:
@@ -46,6 +108,7 @@ async def test_a_renewal_that_failed_is_tried_again_while_the_lease_lasts(clock:
         cast(Shards, None),
         cast(Deliverer, parts),
         cast(Headroom, None),
+        in_a_flood=lambda: False,
         max_in_flight=1,
         max_octets=1,
         lease_seconds=LEASE_SECONDS,

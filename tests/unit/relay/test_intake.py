@@ -35,8 +35,8 @@ def intake(seconds: Seconds) -> Intake:
 
 def test_what_would_wait_too_long_is_put_off(intake: Intake) -> None:
     with intake.holding(40):
-        assert intake.put_off(100) is None
-        assert intake.put_off(120)
+        assert intake.put_off(40) is None
+        assert intake.put_off(50)
 
 
 def test_a_batch_that_is_alone_is_let_in_however_long_it_takes(intake: Intake) -> None:
@@ -57,7 +57,7 @@ def test_a_batch_that_fails_gives_its_room_back_and_teaches_nothing(
     with suppress(RuntimeError), intake.holding(1_000):
         seconds.now += 60
         raise RuntimeError
-    with intake.holding(90):
+    with intake.holding(40):
         assert intake.put_off(10) is None
 
 
@@ -76,9 +76,9 @@ def test_batches_that_end_together_have_taken_what_the_first_has(intake: Intake,
             for _ in range(10):
                 inside.enter_context(intake.holding(100))
             seconds.now += 2.0
-    with intake.holding(50):
-        assert intake.put_off(20) is None
-        assert intake.put_off(30)
+    with intake.holding(20):
+        assert intake.put_off(15) is None
+        assert intake.put_off(25)
 
 
 def test_batches_are_told_different_times_as_far_apart_as_they_take(intake: Intake) -> None:
@@ -122,6 +122,30 @@ def test_an_appointment_is_forgotten_when_its_time_is_over(intake: Intake, secon
         assert intake.put_off(100) == pytest.approx(first, rel=0.01)
 
 
+def test_a_refusal_tells_of_a_flood_for_a_second(intake: Intake, seconds: Seconds) -> None:
+    assert not intake.in_a_flood()
+    with intake.holding(200):
+        assert intake.put_off(100)
+    assert intake.in_a_flood()
+    seconds.now += 1.0
+    assert not intake.in_a_flood()
+
+
+async def test_batches_are_checked_one_after_another(intake: Intake) -> None:
+    at_work = most = 0
+
+    async def check() -> None:
+        nonlocal at_work, most
+        async with intake.turn():
+            at_work += 1
+            most = max(most, at_work)
+            await asyncio.sleep(0)
+            at_work -= 1
+
+    await asyncio.gather(check(), check(), check())
+    assert (at_work, most) == (0, 1)
+
+
 async def test_what_has_come_is_counted_before_work_goes_on(intake: Intake) -> None:
     """As gRPC does, a batch comes every few turns of the loop."""
     counted = 0
@@ -135,7 +159,7 @@ async def test_what_has_come_is_counted_before_work_goes_on(intake: Intake) -> N
             counted += 1
 
     coming = asyncio.create_task(come())
-    await intake.all_counted()
+    await intake._all_counted()
     assert counted == 2
     await coming
 
@@ -147,5 +171,5 @@ async def test_a_flood_does_not_stop_work_for_good(intake: Intake) -> None:
             await asyncio.sleep(0)
 
     flooding = asyncio.create_task(flood())
-    await intake.all_counted()
+    await intake._all_counted()
     flooding.cancel()

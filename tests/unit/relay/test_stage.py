@@ -84,6 +84,22 @@ async def test_a_defect_in_taking_one_answer_costs_no_other(doubted: bool) -> No
     assert service.dropped == [UNBEARABLE]
 
 
+async def test_what_waits_for_an_answer_is_counted_until_it_or_its_failure_has_come() -> None:
+    service = Service()
+    for number in (1, UNBEARABLE, POISON):
+        service.stage.add(number)
+    service.stage.add(4, doubted=True)
+    assert service.stage.waiting == 3
+    await service.until_told(4)
+
+    async def nothing_waits() -> bool:
+        return service.stage.waiting == 0
+
+    await eventually(nothing_waits, "the count to fall")
+    service.stage.add(UNBEARABLE)
+    await eventually(nothing_waits, "the count to fall again")
+
+
 async def test_when_a_batch_is_answered_by_nobody_all_of_it_is_away() -> None:
     service = Service()
     for number in (1, POISON, 3):
