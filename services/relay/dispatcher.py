@@ -19,12 +19,10 @@ from services.relay.store.queue import Appetite, Queue
 _log = Log("relay")
 
 _CLAIM_MESSAGES, _CLAIM_OCTETS = 200, 16 * 1024 * 1024
-# So many wait for the Signer: what two calls carry, so that one comes while the other is signed. More would
-# leave no sooner. What waits for receivers is not counted.
-_UNSIGNED = 200
-# While more comes in than can be accepted, one call's: what the Signer gives back makes new calls wait
-# (fault F16: the slowest of a hundred take two thirds of the time, and a third more is accepted).
-_UNSIGNED_IN_A_FLOOD = 100
+# So many wait for the Signer: what two calls carry, so that one comes while the other is signed; and one
+# call's while far more comes in than can be accepted, for what it gives back keeps new calls waiting
+# (fault F16). More would leave no sooner. What waits for receivers is not counted.
+_UNSIGNED, _UNSIGNED_IN_A_FLOOD = 200, 100
 # Of a domain that nothing is known about yet. A claim that one domain fills starves the others of a shard
 # for milliseconds only.
 _CLAIM_OF_A_DOMAIN = 50

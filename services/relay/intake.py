@@ -8,15 +8,15 @@ an answer that comes after his deadline.
 from __future__ import annotations
 
 import asyncio
-import math
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 
 # An answer may take a quarter of a second (fault F16). A part of it passes before we see the call, and some
-# batches take twice the usual: at 0.15 s the slowest of a hundred took 0.45 s, and no more was accepted. At
-# 0.05 s a batch is too often alone, and the processor idle while the store writes it down.
+# batches take twice the usual: at 0.12 s the slowest of a hundred took 0.2 to 0.5 s, no more was accepted.
 _LONGEST_SECONDS = 0.08
+# In a flood there is always one to come next.
+_LONGEST_SECONDS_IN_A_FLOOD = 0.05
 # Who was told to come later than that may have come in vain: the rate has changed by then. Were it much
 # shorter, all who exceed it would come at once and be refused at once, with nothing to do in between.
 _LONGEST_DELAY_SECONDS = 30.0
@@ -26,8 +26,8 @@ _SLACK = 1.1
 _FIRST_SECONDS_PER_MESSAGE = 300e-6
 # So much of what was measured counts.
 _MEMORY_SECONDS = 1.0
-# A refusal says for so long that more comes than can be accepted.
-_FLOOD_SECONDS = 1.0
+# It is a flood when who comes now would be told to come again later than that.
+_FLOOD_SECONDS = 0.5
 # So many octets more take about as long as one message more.
 _LIKE_A_MESSAGE = 128 * 1024
 # Turns of the loop in which gRPC hands over the next call, if there is one.
@@ -56,7 +56,6 @@ class Intake:
         self._messages, self._seconds = _MEMORY_SECONDS / _FIRST_SECONDS_PER_MESSAGE, _MEMORY_SECONDS
         self._last_end = 0.0
         self._booked_until = 0.0
-        self._refused_at = -math.inf
 
     @property
     def _seconds_per_message(self) -> float:
@@ -69,17 +68,18 @@ class Intake:
         time, all would come at once and be refused again.
         """
         self._come += 1
-        if not self._inside or (self._inside + messages) * self._seconds_per_message <= _LONGEST_SECONDS:
+        longest = _LONGEST_SECONDS_IN_A_FLOOD if self.in_a_flood() else _LONGEST_SECONDS
+        if not self._inside or (self._inside + messages) * self._seconds_per_message <= longest:
             return None
-        now = self._refused_at = self._now()
+        now = self._now()
         soonest = now + self._inside * self._seconds_per_message
         booked_until = max(soonest, self._booked_until) + _SLACK * messages * self._seconds_per_message
         self._booked_until = min(booked_until, now + _LONGEST_DELAY_SECONDS)
         return self._booked_until - now
 
     def in_a_flood(self) -> bool:
-        """Whether more comes in than can be accepted."""
-        return self._now() - self._refused_at < _FLOOD_SECONDS
+        """Whether far more has come than can be accepted soon."""
+        return self._booked_until - self._now() > _FLOOD_SECONDS
 
     @asynccontextmanager
     async def turn(self) -> AsyncIterator[None]:

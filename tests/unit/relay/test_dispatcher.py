@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from types import SimpleNamespace
 from typing import Any, cast
 
-import pytest
 from redis.exceptions import TimeoutError
 
 from services.chassis.headroom import Headroom
@@ -38,15 +37,14 @@ class Deep:
         return Claim([], None)
 
 
-@pytest.mark.parametrize(("in_a_flood", "most"), [(False, 200), (True, 100)])
-async def test_no_more_is_claimed_than_the_signer_is_asked_in_two_calls_and_in_a_flood_in_one(
-    clock: ManualClock, in_a_flood: bool, most: int
+async def test_claims_are_what_two_calls_to_the_signer_carry_in_a_flood_one(
+    clock: ManualClock,
 ) -> None:
-    store = Deep()
+    store, flood = Deep(), [True]
     parts: Any = SimpleNamespace(
         in_flight=(),
         octets_in_flight=0,
-        unsigned=most - 30,
+        unsigned=70,
         has_suspect=False,
         lanes=SimpleNamespace(room=lambda usual: {}),
         stop=lambda: None,
@@ -57,7 +55,7 @@ async def test_no_more_is_claimed_than_the_signer_is_asked_in_two_calls_and_in_a
         cast(Shards, SimpleNamespace(mine={0}, others=[])),
         cast(Deliverer, parts),
         cast(Headroom, SimpleNamespace(delivers=True)),
-        in_a_flood=lambda: in_a_flood,
+        in_a_flood=lambda: flood[0],
         max_in_flight=2000,
         max_octets=1 << 30,
         lease_seconds=LEASE_SECONDS,
@@ -69,14 +67,19 @@ async def test_no_more_is_claimed_than_the_signer_is_asked_in_two_calls_and_in_a
 
     async with dispatcher.running():
         await eventually(lambda: asked(1), "the first claim")
-        parts.unsigned = most
+        parts.unsigned = 100
         dispatcher.accepted()
         await eventually(lambda: _is(dispatcher._sated), "a look without a claim")
-        parts.unsigned = most - 90
+        parts.unsigned = 10
         dispatcher.has_room()
         await eventually(lambda: asked(2), "a claim when some are signed")
 
-    assert store.asked == [30, 90]
+        flood[0] = False
+        parts.unsigned = 100
+        dispatcher.accepted()
+        await eventually(lambda: asked(3), "a claim when the flood is over")
+
+    assert store.asked == [30, 90, 100]
 
 
 async def _is(value: bool) -> bool:

@@ -122,12 +122,16 @@ def test_an_appointment_is_forgotten_when_its_time_is_over(intake: Intake, secon
         assert intake.put_off(100) == pytest.approx(first, rel=0.01)
 
 
-def test_a_refusal_tells_of_a_flood_for_a_second(intake: Intake, seconds: Seconds) -> None:
-    assert not intake.in_a_flood()
-    with intake.holding(200):
-        assert intake.put_off(100)
-    assert intake.in_a_flood()
-    seconds.now += 1.0
+def test_more_than_half_a_second_takes_is_a_flood(intake: Intake, seconds: Seconds) -> None:
+    with intake.holding(45):
+        assert intake.put_off(30) is None
+        assert intake.put_off(300)
+        assert not intake.in_a_flood()
+        assert intake.put_off(300)
+        assert intake.in_a_flood()
+        # Less is let in beside the others.
+        assert intake.put_off(30)
+    seconds.now += 0.3
     assert not intake.in_a_flood()
 
 
