@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import heapq
+from bisect import insort
 from collections import deque
 from collections.abc import AsyncIterator, Iterable, Iterator
 from typing import TYPE_CHECKING, NamedTuple
@@ -58,7 +58,6 @@ class _PutOff(NamedTuple):
     """When a batch may come again (seconds of the loop's clock), and why not before."""
 
     due: float
-    number: int  # no two are the same: no batch is ever compared
     batch: _Batch
     problem: Problem
 
@@ -72,8 +71,7 @@ class Submission:
     def __init__(self, relay: Peer, messages: Iterable[Message]) -> None:
         self._relay = relay
         self._source = map(_Batch, batches(messages))
-        self._put_off: list[_PutOff] = []  # by the Relay: to submit once more; a heap
-        self._refusals = 0
+        self._put_off: list[_PutOff] = []  # by the Relay: to submit once more; the next first
         self._unanswered: deque[_Batch] = deque()  # written, in order
         self.duplicates = 0
         self._stalled_since: float | None = None  # seconds of the loop's clock
@@ -145,14 +143,13 @@ class Submission:
             if self._unanswered:
                 return None
             await self._wait(wait, first.problem)
-        return heapq.heappop(self._put_off).batch
+        return self._put_off.pop(0).batch
 
     def _come_again(self, messages: list[Message], problem: Problem) -> None:
         """Note when to submit what was put off. Raises the problem when nothing has moved for too long."""
         due = asyncio.get_running_loop().time() + self._delay(problem)
-        self._refusals += 1
-        batch = _Batch(messages, again=True)
-        heapq.heappush(self._put_off, _PutOff(due, self._refusals, batch, problem))
+        put_off = _PutOff(due, _Batch(messages, again=True), problem)
+        insort(self._put_off, put_off, key=lambda each: each.due)
 
     def _delay(self, problem: Problem) -> float:
         """Give the seconds to wait after a problem. Raises it when nothing has moved for too long."""

@@ -63,8 +63,7 @@ class Deliverer:
         self._acceptances = acceptances
         self._acceptance_reporter = AcceptanceReporter(acceptances, peers)
         self._settlements = Settlements(settings)
-        # Told whenever a message was; of one that is settled, when it is due again (ms; None: never).
-        self._tell_signed, self._tell_settled = signed, settled
+        self._settled = settled  # told whenever a message was, and when it is due again (ms; None: never)
         self._settler = Settler(queue, self._leave)
         self._stopping = False
         self._suspects: set[Attempt] = set()
@@ -90,6 +89,7 @@ class Deliverer:
             suspected=is_suspected,
             died=lambda attempt: self._peer_died(attempt, SIGNER_AWAY),
             dropped=self._leave,
+            eased=signed,
         )
         self._qualify: Stage[Attempt, QualifyRepliesItem, QualifyRepliesResult] = Stage(
             item=self._qualify_item,
@@ -186,7 +186,6 @@ class Deliverer:
             needs_smtputf8=claimed.needs_smtputf8,
         )
         self.lanes.add(attempt)
-        self._tell_signed()
 
     # Send
 
@@ -264,7 +263,7 @@ class Deliverer:
         self.in_flight.discard(attempt)
         self._suspects.discard(attempt)
         self.octets_in_flight -= len(attempt.claimed.content)
-        self._tell_settled(due_ms)
+        self._settled(due_ms)
 
 
 def _sign_item(attempt: Attempt) -> SignItem:

@@ -13,7 +13,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 
 # An answer may take a quarter of a second (fault F16). A part of it passes before we see the call, and some
-# batches take twice the usual: at 0.12 s the slowest of a hundred took 0.2 to 0.5 s, no more was accepted.
+# batches take twice the usual: at 0.1 s the slowest of a hundred took 0.25 to 0.3 s.
 _LONGEST_SECONDS = 0.08
 # In a flood there is always one to come next.
 _LONGEST_SECONDS_IN_A_FLOOD = 0.05

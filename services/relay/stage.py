@@ -33,7 +33,7 @@ class Stage(Generic[Attempt, Item, Result]):
     such attempts come back they are to be added as `doubted`: they are asked about after the service has
     said that it serves, first one, then twice as many each time it lives. Those of a call that fails are
     suspects from then on (`suspect` marks them, `suspected` knows them), and asked about one by one. What
-    it then dies of, `died` is told. `dropped`: a defect of ours.
+    it then dies of, `died` is told. `dropped`: a defect of ours. `eased` is called whenever fewer wait.
     """
 
     def __init__(
@@ -49,6 +49,7 @@ class Stage(Generic[Attempt, Item, Result]):
         suspected: Callable[[Attempt], bool],
         died: Callable[[Attempt], None],
         dropped: Callable[[Attempt], None] = lambda attempt: None,
+        eased: Callable[[], None] = lambda: None,
     ) -> None:
         self._item = item
         self._weigh = weigh
@@ -60,6 +61,7 @@ class Stage(Generic[Attempt, Item, Result]):
         self._suspected = suspected
         self._died = died
         self._dropped = dropped
+        self._eased = eased
         self._batches: Batcher[Attempt] = Batcher(
             self._ask,
             max_items=_BATCH_ITEMS,
@@ -90,6 +92,7 @@ class Stage(Generic[Attempt, Item, Result]):
                 self._away(attempt)
         finally:
             self.waiting -= len(attempts)
+            self._eased()
 
     async def _question(self, attempts: Sequence[Attempt]) -> None:
         """Ask, and hand the answers on. Raises Problem, or ValueError when they make no sense: nobody was

@@ -34,6 +34,7 @@ class Signer:
     def __init__(self) -> None:
         self.calls: list[int] = []
         self.largest = 0
+        self.told: list[int] = []  # how many waited for it whenever we were told that fewer do
         self.deliverer = Deliverer(
             cast(Queue, self),
             ManualClock(),
@@ -43,7 +44,7 @@ class Signer:
             cast(Peers, self),
             Acceptances(b"s" * 16, on=False),
             load_settings(RelaySettings, {}),
-            signed=lambda: None,
+            signed=lambda: self.told.append(self.deliverer.unsigned),
             settled=lambda due_ms: None,
         )
 
@@ -79,6 +80,13 @@ def _content(header_octets: int, body_octets: int) -> bytes:
 
 async def test_a_call_has_a_hundred_messages_whatever_their_bodies_weigh() -> None:
     assert await Signer().sign_all(*[_content(100, MIB)] * 100) == [100]
+
+
+async def test_who_claims_is_told_when_fewer_wait_for_the_signer() -> None:
+    signer = Signer()
+    await signer.sign_all(*[_content(100, 100)] * 150)
+
+    assert signer.told == [50, 0]
 
 
 async def test_large_header_blocks_share_no_call_beyond_what_one_may_carry() -> None:

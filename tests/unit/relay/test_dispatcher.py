@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -19,6 +19,23 @@ from tests.support.clock import START_MS, ManualClock
 from tests.support.eventually import eventually
 
 LEASE_SECONDS = 30.0
+
+
+def a_dispatcher(
+    queue: object, clock: ManualClock, deliverer: object, in_a_flood: Callable[[], bool] = lambda: False
+) -> Dispatcher:
+    return Dispatcher(
+        cast(Queue, queue),
+        clock,
+        cast(Shards, SimpleNamespace(mine={0}, others=[])),
+        cast(Deliverer, deliverer),
+        cast(Headroom, SimpleNamespace(delivers=True)),
+        in_a_flood=in_a_flood,
+        max_in_flight=2000,
+        max_octets=1 << 30,
+        lease_seconds=LEASE_SECONDS,
+        drain_seconds=1.0,
+    )
 
 
 class Deep:
@@ -37,7 +54,7 @@ class Deep:
         return Claim([], None)
 
 
-async def test_claims_are_what_two_calls_to_the_signer_carry_in_a_flood_one(
+async def test_claims_are_what_two_calls_to_the_signer_carry_and_in_a_flood_one(
     clock: ManualClock,
 ) -> None:
     store, flood = Deep(), [True]
@@ -49,18 +66,7 @@ async def test_claims_are_what_two_calls_to_the_signer_carry_in_a_flood_one(
         lanes=SimpleNamespace(room=lambda usual: {}),
         stop=lambda: None,
     )
-    dispatcher = Dispatcher(
-        cast(Queue, store),
-        clock,
-        cast(Shards, SimpleNamespace(mine={0}, others=[])),
-        cast(Deliverer, parts),
-        cast(Headroom, SimpleNamespace(delivers=True)),
-        in_a_flood=lambda: flood[0],
-        max_in_flight=2000,
-        max_octets=1 << 30,
-        lease_seconds=LEASE_SECONDS,
-        drain_seconds=1.0,
-    )
+    dispatcher = a_dispatcher(store, clock, parts, in_a_flood=lambda: flood[0])
 
     async def asked(times: int) -> bool:
         return len(store.asked) >= times
@@ -105,18 +111,7 @@ async def test_a_renewal_that_failed_is_tried_again_while_the_lease_lasts(clock:
     """The store is back within the lease: nothing of what is under way may be lost to others."""
     store = Store(clock, away=2)
     parts: Any = SimpleNamespace(in_flight=(), lanes=SimpleNamespace(sweep=lambda: None))
-    dispatcher = Dispatcher(
-        cast(Queue, store),
-        clock,
-        cast(Shards, None),
-        cast(Deliverer, parts),
-        cast(Headroom, None),
-        in_a_flood=lambda: False,
-        max_in_flight=1,
-        max_octets=1,
-        lease_seconds=LEASE_SECONDS,
-        drain_seconds=1.0,
-    )
+    dispatcher = a_dispatcher(store, clock, parts)
     keeping = asyncio.create_task(dispatcher._keep_leases())
 
     async def asked(times: int) -> bool:

@@ -163,8 +163,8 @@ async def test_what_has_come_is_counted_before_work_goes_on(intake: Intake) -> N
             counted += 1
 
     coming = asyncio.create_task(come())
-    await intake._all_counted()
-    assert counted == 2
+    async with intake.turn():
+        assert counted == 2
     await coming
 
 
@@ -175,5 +175,5 @@ async def test_a_flood_does_not_stop_work_for_good(intake: Intake) -> None:
             await asyncio.sleep(0)
 
     flooding = asyncio.create_task(flood())
-    await intake._all_counted()
-    flooding.cancel()
+    async with intake.turn():
+        flooding.cancel()
