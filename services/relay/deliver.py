@@ -71,6 +71,7 @@ class Deliverer:
         self.octets_in_flight = 0
         self.lanes = Lanes(
             limits,
+            clock,
             connections=settings.connections_per_site,
             work=lambda lane: DeliveryAgent(lane, connector, limits, clock, settings.idle_seconds).run(),
             may_begin=self._may_begin,
@@ -140,6 +141,7 @@ class Deliverer:
         )
         attempt = Attempt(claimed, span)
         self.in_flight.add(attempt)
+        self.lanes.expect(attempt)
         if claimed.crashes > 1:
             self._suspects.add(attempt)
         self.octets_in_flight += len(claimed.content)
@@ -263,6 +265,8 @@ class Deliverer:
         self.in_flight.discard(attempt)
         self._suspects.discard(attempt)
         self.octets_in_flight -= len(attempt.claimed.content)
+        if not attempt.site:
+            self.lanes.unexpected(attempt)
         self._settled(due_ms)
 
 

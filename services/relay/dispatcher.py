@@ -23,15 +23,17 @@ _CLAIM_MESSAGES, _CLAIM_OCTETS = 200, 16 * 1024 * 1024
 # call's while far more comes in than can be accepted, for what it gives back keeps new calls waiting
 # (fault F16). More would leave no sooner. What waits for receivers is not counted.
 _UNSIGNED, _UNSIGNED_IN_A_FLOOD = 200, 100
-# Of a domain that nothing is known about yet. A claim that one domain fills starves the others of a shard
-# for milliseconds only.
-_CLAIM_OF_A_DOMAIN = 50
+# Of a domain that is not said otherwise. Less than any site with five connections may have waiting, so that
+# a claim names the busy domains only, not all that wait.
+_CLAIM_OF_A_DOMAIN = 25
 # Another Relay may have accepted something, or died: look at least so often.
 _LOOK_MS = 250
 _STORE_AWAY_SECONDS = 0.2
 # A store that is back within the lease finds all that is under way still ours.
 _RENEW_AGAIN_MS = 1_000
 _GATHER_SECONDS = 0.003
+# What a site may have waiting is enough for longer than that (backlog.py).
+_REFILL_SECONDS = 0.05
 
 
 class Dispatcher:
@@ -64,6 +66,8 @@ class Dispatcher:
         self._stopping = False
         self._wake = asyncio.Event()
         self._sated = False  # whether the last look left something for want of room
+        self._some_full = False  # whether it left something for want of room at some sites
+        self._refill: asyncio.TimerHandle | None = None
 
     def accepted(self) -> None:
         """There may be something to claim."""
@@ -73,6 +77,8 @@ class Dispatcher:
         """There is room for something more; a message may be due again already."""
         if self._sated or (due_ms is not None and due_ms <= self._clock.now_ms()):
             self._wake.set()
+        elif self._some_full and self._refill is None:
+            self._refill = asyncio.get_running_loop().call_later(_REFILL_SECONDS, self._wake.set)
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -90,14 +96,16 @@ class Dispatcher:
         async with beside(self._keep_leases, _log):
             while not self._stopping:
                 self._wake.clear()
+                if self._refill is not None:
+                    self._refill.cancel()
+                    self._refill = None
                 try:
                     next_look_ms = await self._look()
                 except RedisError as error:
                     _log.warning("store_away", error=type(error).__name__)
                     await asyncio.sleep(_STORE_AWAY_SECONDS)
                     continue
-                if next_look_ms is not None:
-                    await self._wait(next_look_ms)
+                await self._wait(next_look_ms)
             await self._drain()
 
     async def _drain(self) -> None:
@@ -111,9 +119,8 @@ class Dispatcher:
         except TimeoutError:
             _log.warning("left_behind", messages=len(self._deliverer.in_flight))
 
-    async def _look(self) -> int | None:
-        """Claim from our shards, and from the others when ours have nothing; gives when to look again, or
-        None for "at once"."""
+    async def _look(self) -> int:
+        """Claim from our shards, and from the others when ours have no more; gives when to look again."""
         next_look_ms = self._clock.now_ms() + _LOOK_MS
         self._sated = False
         if not self._headroom.delivers:
@@ -130,10 +137,10 @@ class Dispatcher:
             claim = await self._queue.claim(recordable, now_ms, now_ms + self._lease_ms, appetite)
             for claimed in claim.messages:
                 self._deliverer.begin(claimed)
-            if claim.messages:
-                return None
             if claim.next_look_ms is not None:
                 next_look_ms = min(next_look_ms, claim.next_look_ms)
+            if next_look_ms <= now_ms:
+                break
         return next_look_ms
 
     def _appetite(self) -> Appetite | None:
@@ -143,7 +150,8 @@ class Dispatcher:
         messages = min(_CLAIM_MESSAGES, room)
         octets = min(_CLAIM_OCTETS, self._max_octets - self._deliverer.octets_in_flight)
         exceptions = self._deliverer.lanes.room(_CLAIM_OF_A_DOMAIN)
-        self._sated = bool(exceptions) or self._deliverer.has_suspect
+        self._some_full = bool(exceptions)
+        self._sated = self._deliverer.has_suspect
         if messages <= 0 or octets <= 0:
             self._sated = True
             return None

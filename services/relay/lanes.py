@@ -11,6 +11,7 @@ from collections import deque
 from collections.abc import Callable, Coroutine
 from typing import Any
 
+from services.chassis.clock import Clock
 from services.chassis.logs import Log
 from services.relay.attempt import Attempt
 from services.relay.backlog import Backlog
@@ -38,6 +39,7 @@ class Lanes:
     def __init__(
         self,
         limits: Limits,
+        clock: Clock,
         *,
         connections: int,
         work: Callable[[Lane], Coroutine[Any, Any, None]],
@@ -47,6 +49,7 @@ class Lanes:
     ) -> None:
         """`connections`: to one route at once, from this process."""
         self.limits = limits
+        self.clock = clock
         self.connections = connections
         self.backlog = Backlog(connections)
         self.work = work
@@ -54,6 +57,14 @@ class Lanes:
         self.ended = ended
         self.abandoned = abandoned
         self._lanes: dict[str, Lane] = {}
+
+    def expect(self, job: Attempt) -> None:
+        """An attempt has begun; it will be added, or it ends without."""
+        self.backlog.expect(job.claimed.domain)
+
+    def unexpected(self, job: Attempt) -> None:
+        """An attempt has ended without."""
+        self.backlog.unexpected(job.claimed.domain)
 
     def add(self, job: Attempt) -> None:
         """Queue a signed attempt on the lane of its route."""
@@ -63,6 +74,7 @@ class Lanes:
         if lane is None:
             site = self.limits.rules.site(route.best_host)
             lane = self._lanes[route.key] = Lane(route, site, self)
+            self.backlog.lane_opened(site)
         job.site = lane.site.name
         self.backlog.add(job.claimed.domain, lane.site)
         lane.add(job)
@@ -87,9 +99,10 @@ class Lanes:
             agent.cancel()
         await asyncio.gather(*agents, return_exceptions=True)
 
-    def forget(self, key: str) -> None:
+    def forget(self, lane: Lane) -> None:
         """A lane is empty."""
-        self._lanes.pop(key, None)
+        if self._lanes.pop(lane.route.key, None) is not None:
+            self.backlog.lane_closed(lane.site)
 
 
 class Lane:
@@ -158,13 +171,16 @@ class Lane:
 
     def finish(self, job: Attempt, result: Result | None) -> None:
         """A job leaves the lane."""
-        self._lanes.backlog.remove(job.claimed.domain, self.site)
+        self._gone(job)
         self._lanes.ended(job, result)
 
     def abandon(self, job: Attempt) -> None:
         """A job is lost to a defect of ours."""
-        self._lanes.backlog.remove(job.claimed.domain, self.site)
+        self._gone(job)
         self._lanes.abandoned(job)
+
+    def _gone(self, job: Attempt) -> None:
+        self._lanes.backlog.remove(job.claimed.domain, self.site, self._lanes.clock.now_ms())
 
     def _staff(self) -> None:
         """Have one more agent, if there may be one."""
@@ -183,4 +199,4 @@ class Lane:
             # They came while it was closing its connection, and found no room for another one.
             self._staff()
         elif not self.agents:
-            self._lanes.forget(self.route.key)
+            self._lanes.forget(self)

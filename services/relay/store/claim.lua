@@ -11,8 +11,9 @@
 --          space, like no other: not a count, which a replica that takes over could repeat), earlier claims
 --          of the same owner whose answers got lost (fence, end of the lease_ms, ..., between spaces),
 --          then for every domain that is treated otherwise: domain, at most so many of it
--- Returns the next time to look (ms, "" when nothing waits); for every message its number, how often its
--- owner died, its record and its progress; and 1 when there is another suspect.
+-- Returns the next time to look (ms; now where more is due than was looked at; "" when nothing waits); for
+-- every message its number, how often its owner died, its record and its progress; and 1 when there is
+-- another suspect.
 
 local prefix, now, lease_end = KEYS[1], ARGV[1], ARGV[2]
 local left, octets_left, usual = tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5])
@@ -92,7 +93,9 @@ local function look_at(score)
     if score and (not next_look or tonumber(score) < tonumber(next_look)) then next_look = score end
 end
 
-for _, domain in ipairs(redis.call("ZRANGEBYSCORE", domains, "-inf", now, "LIMIT", 0, 64 + others)) do
+local due_domains = redis.call("ZRANGEBYSCORE", domains, "-inf", now, "LIMIT", 0, 64 + others)
+if #due_domains == 64 + others then look_at(now) end
+for _, domain in ipairs(due_domains) do
     if left <= 0 or octets_left <= 0 then break end
     local most = math.min(allowed[domain] or usual, left)
     if most > 0 then
@@ -105,12 +108,14 @@ for _, domain in ipairs(redis.call("ZRANGEBYSCORE", domains, "-inf", now, "LIMIT
         local first = redis.call("ZRANGE", due, 0, 0, "WITHSCORES")[2]
         if first then
             redis.call("ZADD", domains, first, domain)
+            if not allowed[domain] then look_at(first) end
         else
             redis.call("ZREM", domains, domain)
         end
     end
 end
 
+if left <= 0 or octets_left <= 0 then look_at(now) end
 look_at(redis.call("ZRANGEBYSCORE", domains, "(" .. now, "+inf", "WITHSCORES", "LIMIT", 0, 1)[2])
 look_at(redis.call("ZRANGE", leased, 0, 0, "WITHSCORES")[2])
 look_at(redis.call("ZRANGE", suspects, 0, 0, "WITHSCORES")[2])

@@ -12,7 +12,7 @@ from redis.exceptions import ConnectionError
 
 from emta.bounce.v1.smtp_reply_pb2 import SmtpReply
 from services.relay.store import queue as queue_module
-from services.relay.store.queue import Settlement
+from services.relay.store.queue import Appetite, Settlement
 from tests.integration.relay.relay_store import (
     CONTENT,
     HUNGRY,
@@ -124,6 +124,25 @@ async def test_no_domain_gets_more_than_its_part(relay: RelayStore) -> None:
     appetite = dataclasses.replace(HUNGRY, of_a_domain=3, exceptions={"b.example": 1})
 
     assert ids(await relay.claim(appetite=appetite)) == ["a0", "a1", "a2", "b0"]
+
+
+@pytest.mark.parametrize(
+    ("appetite", "at_once"),
+    [
+        (dataclasses.replace(HUNGRY, messages=5), True),  # it has had what it asked for
+        (dataclasses.replace(HUNGRY, of_a_domain=5), True),  # ... of a domain that it knew nothing about
+        (dataclasses.replace(HUNGRY, exceptions={"a.example": 5}), False),  # it wants no more of that
+        (HUNGRY, False),
+    ],
+)
+async def test_where_more_is_due_that_may_be_wanted_the_next_look_is_at_once(
+    relay: RelayStore, appetite: Appetite, at_once: bool
+) -> None:
+    await relay.accept(*(submitted(f"a{n}", domain="a.example") for n in range(9)))
+
+    look = await relay.queue.claim([0], START_MS, START_MS + LEASE_MS, appetite)
+
+    assert look.next_look_ms == (START_MS if at_once else START_MS + LEASE_MS)
 
 
 async def test_a_domain_that_takes_nothing_hinders_no_other(relay: RelayStore) -> None:

@@ -88,6 +88,33 @@ async def test_claims_are_what_two_calls_to_the_signer_carry_and_in_a_flood_one(
     assert store.asked == [30, 90, 100]
 
 
+async def test_when_sites_that_were_full_take_messages_one_look_gathers_their_room(
+    clock: ManualClock,
+) -> None:
+    store = Deep()
+    parts: Any = SimpleNamespace(
+        in_flight=(),
+        octets_in_flight=0,
+        unsigned=0,
+        has_suspect=False,
+        lanes=SimpleNamespace(room=lambda usual: {"full.example": 0}),
+        stop=lambda: None,
+    )
+    dispatcher = a_dispatcher(store, clock, parts)
+
+    async def asked(times: int) -> bool:
+        return len(store.asked) >= times
+
+    async with dispatcher.running():
+        await eventually(lambda: asked(1), "the first claim")
+        for _ in range(5):
+            dispatcher.has_room()
+        assert not dispatcher._wake.is_set()
+        await eventually(lambda: asked(2), "a claim for what has become free")
+
+    assert len(store.asked) == 2
+
+
 async def _is(value: bool) -> bool:
     return value
 
