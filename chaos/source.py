@@ -66,7 +66,7 @@ class Source:
         self._channel = connect(relay)
         self._relay: RelayServiceAsyncStub = RelayServiceStub(self._channel)
         self._number = 0
-        self._sending: set[asyncio.Task[None]] = set()
+        self._sending: dict[asyncio.Task[None], int] = {}  # and how many messages each submits
 
     async def close(self) -> None:
         """Let go of the connection."""
@@ -77,8 +77,8 @@ class Source:
 
     @property
     def unanswered(self) -> int:
-        """Batches that are being submitted."""
-        return len(self._sending)
+        """Messages that are being submitted; of a batch all, until the last of it is answered."""
+        return sum(self._sending.values())
 
     def next(self) -> Message:
         """The next message: of twenty, one is refused once and one has no such recipient."""
@@ -125,8 +125,8 @@ class Source:
     def submit_in_background(self, batch: Sequence[Message]) -> None:
         """Submit a batch until it is answered."""
         task = asyncio.create_task(self.submit(batch))
-        self._sending.add(task)
-        task.add_done_callback(self._sending.discard)
+        self._sending[task] = len(batch)
+        task.add_done_callback(self._sending.pop)
 
     async def submit(self, batch: Sequence[Message]) -> None:
         """Submit a batch, and again what was put off or not answered, until all of it is answered."""

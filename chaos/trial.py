@@ -85,7 +85,7 @@ class Trial:
         self.lost += len(verdict.lost)
         self.duplicates += len(verdict.duplicates)
         self.recovery_seconds = max(self.recovery_seconds, recovery)
-        self.expect(not source.unanswered, f"{source.unanswered} batches were never answered")
+        self.expect(not source.unanswered, f"{source.unanswered} messages were never answered")
         self.expect(not verdict.lost, _list("lost", verdict.lost))
         self.expect(not verdict.unexcused, _list("duplicates that nothing excuses", verdict.unexcused))
         self.failures += verdict.contradictions

@@ -76,8 +76,9 @@ class World:
 
     @property
     def backlog(self) -> int:
-        """Messages that were accepted and have no final status yet."""
-        return sum(message_id not in self.oracle.final for message_id in self.source.accepted)
+        """Messages that were submitted and have no final status yet."""
+        unfinished = sum(message_id not in self.oracle.final for message_id in self.source.accepted)
+        return unfinished + self.source.unanswered
 
     async def until_steady(self) -> None:
         """Wait until the backlog of a fault is gone, and the load is what is at work."""
