@@ -13,7 +13,7 @@
 
 local prefix = KEYS[1]
 local now, remember, keep_failed, keep_found = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
-local at, results, touched = 5, {}, {}
+local results = {}
 -- What an entry of a stream holds at most: Lua's stack bounds a call's arguments.
 local ENTRY = 250
 local BUCKETS = 16384 -- as in ledger.py
@@ -36,6 +36,7 @@ local function delivery_of(name)
             counters = {},
             domains = {},
             positions = {},
+            rows = {},
         }
         deliveries[name] = delivery
     end
@@ -61,7 +62,25 @@ local function add_found(packed)
     end
 end
 
+-- Where the outcomes begin in ARGV, and the rows of those that say what they expect.
+local starts, rows = {}, {}
+local at = 5
 while at <= #ARGV do
+    starts[#starts + 1] = at
+    if ARGV[at + 2] ~= "@" then rows[#rows + 1] = prefix .. "row:" .. ARGV[at] .. "\0" .. ARGV[at + 1] end
+    local domain_at = at + 8 + 2 * tonumber(ARGV[at + 7])
+    at = domain_at + 5 + 2 * tonumber(ARGV[domain_at + 1])
+end
+-- Read, and written at the end, for many at once: a call costs more than what it does.
+local present, written = {}, {}
+for first = 1, #rows, 2 * ENTRY do
+    local last = math.min(first + 2 * ENTRY - 1, #rows)
+    for place, value in ipairs(redis.call("MGET", unpack(rows, first, last))) do
+        present[rows[first + place - 1]] = value
+    end
+end
+
+for _, at in ipairs(starts) do
     local name, message, expected, sequence = ARGV[at], ARGV[at + 1], ARGV[at + 2], ARGV[at + 3]
     local entry, event, unsequenced = ARGV[at + 4], ARGV[at + 5], ARGV[at + 6]
     local count = tonumber(ARGV[at + 7])
@@ -74,10 +93,9 @@ while at <= #ARGV do
     local seen = prefix .. "seen:" .. unsequenced
     local unchanged
     if expected == "@" then
-        unchanged = touched[row]
+        unchanged = written[row]
     else
-        local present = redis.call("GET", row)
-        unchanged = (present and string.match(present, "^%d+") or "") == expected
+        unchanged = not written[row] and (present[row] and string.match(present[row], "^%d+") or "") == expected
     end
 
     local first = unsequenced ~= "" and redis.call("GET", seen)
@@ -90,9 +108,10 @@ while at <= #ARGV do
         local delivery = delivery_of(name)
         add_counters(delivery.counters, at + 8, count, "")
         add_counters(delivery.domains, domain_at + 2, domain_count, ARGV[domain_at] .. "\0")
-        redis.call("SET", row, string.format("%d %s\n", position, sequence) .. entry)
+        written[row] = string.format("%d %s\n", position, sequence) .. entry
         if expected == "" then
-            redis.call("ZADD", prefix .. "rows:" .. name, position, message)
+            delivery.rows[#delivery.rows + 1] = position
+            delivery.rows[#delivery.rows + 1] = message
         end
         if unsequenced ~= "" then
             redis.call("SET", seen, position, "EX", remember)
@@ -111,12 +130,18 @@ while at <= #ARGV do
         if ARGV[failed_at + 2] ~= "" then
             add_found(ARGV[failed_at + 2])
         end
-        touched[row] = true
         results[#results + 1] = position
     end
-    at = failed_at + 3
 end
 
+local changes = {}
+for row, value in pairs(written) do
+    changes[#changes + 1] = row
+    changes[#changes + 1] = value
+end
+for first = 1, #changes, 2 * ENTRY do
+    redis.call("MSET", unpack(changes, first, math.min(first + 2 * ENTRY - 1, #changes)))
+end
 if #events > 0 then
     redis.call("SET", prefix .. "position", position)
 end
@@ -135,6 +160,10 @@ for hour, of_hour in pairs(failed) do
 end
 for name, delivery in pairs(deliveries) do
     local positions = delivery.positions
+    for first = 1, #delivery.rows, 2 * ENTRY do
+        local last = math.min(first + 2 * ENTRY - 1, #delivery.rows)
+        redis.call("ZADD", prefix .. "rows:" .. name, unpack(delivery.rows, first, last))
+    end
     for first = 1, #positions, ENTRY do
         local last = math.min(first + ENTRY - 1, #positions)
         redis.call("XADD", prefix .. "events:" .. name, string.format("%d-0", positions[last]),

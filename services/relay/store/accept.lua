@@ -30,11 +30,9 @@ for _ = 1, tonumber(ARGV[4]) do
 end
 
 local known = prefix .. "known:"
-local outcomes = {}
+local taken = {} -- where in ARGV the new ones begin
 while at <= #ARGV do
-    local digest, bucket, acceptance, domain = ARGV[at], ARGV[at + 1], ARGV[at + 2], ARGV[at + 3]
-    local due, record, dictionary, outcome = ARGV[at + 4], ARGV[at + 5], ARGV[at + 6], ARGV[at + 7]
-    at = at + 8
+    local digest, bucket = ARGV[at], ARGV[at + 1]
     local first
     -- -1: a Relay may have stood still since it looked at its clock.
     for back = -1, 2 do
@@ -44,28 +42,48 @@ while at <= #ARGV do
     results[#results + 1] = first or ""
     if not first then
         local key = known .. period .. ":" .. bucket
-        if redis.call("HSET", key, digest, acceptance) == 1 and redis.call("TTL", key) < 0 then
+        if redis.call("HSET", key, digest, ARGV[at + 2]) == 1 and redis.call("TTL", key) < 0 then
             redis.call("EXPIRE", key, ARGV[2])
         end
-        -- Of a fixed width, so that what is due at the same time goes in the order of acceptance.
-        local number = string.format("%08x", redis.call("INCR", prefix .. "number"))
-        redis.call("SET", prefix .. "message:" .. number, record)
-        redis.call("ZADD", prefix .. "due:" .. domain, due, number)
-        redis.call("ZADD", prefix .. "domains", "LT", due, domain)
-        if dictionary ~= "" then
-            if contents[dictionary] then
-                -- Only now: where all messages are known nothing uses it, and nothing would take it away.
-                redis.call("HSETNX", dictionary_key(dictionary), "content", contents[dictionary])
-                contents[dictionary] = nil
-            end
-            redis.call("HINCRBY", dictionary_key(dictionary), "messages", 1)
-        end
-        outcomes[#outcomes + 1] = outcome
+        taken[#taken + 1] = at
     end
+    at = at + 8
+end
+if #taken == 0 then return results end
+
+-- For many at once: a call costs more than what it does.
+local records, by_domain, first_due, used, outcomes = {}, {}, {}, {}, {}
+local last = redis.call("INCRBY", prefix .. "number", #taken)
+for place, at in ipairs(taken) do
+    local domain, due, dictionary = ARGV[at + 3], ARGV[at + 4], ARGV[at + 6]
+    -- Of a fixed width, so that what is due at the same time goes in the order of acceptance.
+    local number = string.format("%08x", last - #taken + place)
+    records[#records + 1] = prefix .. "message:" .. number
+    records[#records + 1] = ARGV[at + 5]
+    local of_domain = by_domain[domain] or {}
+    of_domain[#of_domain + 1] = due
+    of_domain[#of_domain + 1] = number
+    by_domain[domain] = of_domain
+    if tonumber(due) < tonumber(first_due[domain] or math.huge) then first_due[domain] = due end
+    if dictionary ~= "" then used[dictionary] = (used[dictionary] or 0) + 1 end
+    outcomes[#outcomes + 1] = ARGV[at + 7]
 end
 
-if #outcomes > 0 then
-    redis.call("XADD", prefix .. "outbox", "*", "items", table.concat(outcomes))
-    redis.call("INCRBY", prefix .. "outbox_size", #outcomes)
+redis.call("MSET", unpack(records))
+local domains = {}
+for domain, due in pairs(first_due) do
+    redis.call("ZADD", prefix .. "due:" .. domain, unpack(by_domain[domain]))
+    domains[#domains + 1] = due
+    domains[#domains + 1] = domain
 end
+redis.call("ZADD", prefix .. "domains", "LT", unpack(domains))
+for dictionary, messages in pairs(used) do
+    if contents[dictionary] then
+        -- Only now: where all messages are known nothing uses it, and nothing would take it away.
+        redis.call("HSETNX", dictionary_key(dictionary), "content", contents[dictionary])
+    end
+    redis.call("HINCRBY", dictionary_key(dictionary), "messages", messages)
+end
+redis.call("XADD", prefix .. "outbox", "*", "items", table.concat(outcomes))
+redis.call("INCRBY", prefix .. "outbox_size", #outcomes)
 return results

@@ -48,17 +48,48 @@ local fence = ARGV[7]
 local claimed = {}
 local some_crashed = redis.call("EXISTS", crashes) == 1
 
-local function lease(number, domain)
-    local record = redis.call("GET", prefix .. "message:" .. number)
-    if not record then return end
-    redis.call("ZADD", leased, lease_end, number)
-    redis.call("HSET", leases, number, fence .. " " .. domain)
+-- Written down by `hold`, for many at once: a call costs more than what it does.
+local scores, holders = {}, {}
+-- So many records are read at once: they may be large, and only then is seen how large.
+local GROUP = 8
+
+local function lease_one(number, domain, record, progress)
+    scores[#scores + 1] = lease_end
+    scores[#scores + 1] = number
+    holders[#holders + 1] = number
+    holders[#holders + 1] = fence .. " " .. domain
     claimed[#claimed + 1] = number
     claimed[#claimed + 1] = some_crashed and tonumber(redis.call("HGET", crashes, number)) or 0
     claimed[#claimed + 1] = record
-    claimed[#claimed + 1] = redis.call("GET", prefix .. "progress:" .. number) or ""
+    claimed[#claimed + 1] = progress or ""
     left = left - 1
     octets_left = octets_left - #record
+end
+
+-- Leases messages in their order; where they are `bounded`, as long as octets are left. Gives how many.
+local function lease(numbers, domain, bounded)
+    for first = 1, #numbers, GROUP do
+        local keys = {}
+        for place = first, math.min(first + GROUP - 1, #numbers) do
+            keys[#keys + 1] = prefix .. "message:" .. numbers[place]
+            keys[#keys + 1] = prefix .. "progress:" .. numbers[place]
+        end
+        local values = redis.call("MGET", unpack(keys))
+        for at = 1, #keys, 2 do
+            local place = first + (at - 1) / 2
+            if bounded and octets_left <= 0 then return place - 1 end
+            if values[at] then lease_one(numbers[place], domain, values[at], values[at + 1]) end
+        end
+    end
+    return #numbers
+end
+
+local function hold()
+    if #scores > 0 then
+        redis.call("ZADD", leased, unpack(scores))
+        redis.call("HSET", leases, unpack(holders))
+        scores, holders = {}, {}
+    end
 end
 
 -- What was leased by a claim whose answer never came is given again: nobody has begun with it, and were its
@@ -67,8 +98,9 @@ end
 for its_fence, its_end in string.gmatch(ARGV[8], "(%S+) (%S+)") do
     for _, number in ipairs(redis.call("ZRANGEBYSCORE", leased, its_end, its_end)) do
         local theirs, domain = string.match(redis.call("HGET", leases, number), "^(%S+) (.*)$")
-        if theirs == its_fence then lease(number, domain) end
+        if theirs == its_fence then lease({ number }, domain, false) end
     end
+    hold()
 end
 
 for _, number in ipairs(redis.call("ZRANGEBYSCORE", leased, "-inf", now, "LIMIT", 0, 200)) do
@@ -79,7 +111,7 @@ some_crashed = redis.call("EXISTS", crashes) == 1
 local function give_out(numbers)
     for _, number in ipairs(numbers) do
         redis.call("ZREM", suspects, number)
-        lease(number, "")
+        lease({ number }, "", false)
     end
 end
 
@@ -95,25 +127,33 @@ end
 
 local due_domains = redis.call("ZRANGEBYSCORE", domains, "-inf", now, "LIMIT", 0, 64 + others)
 if #due_domains == 64 + others then look_at(now) end
+local again, empty = {}, {}
 for _, domain in ipairs(due_domains) do
     if left <= 0 or octets_left <= 0 then break end
     local most = math.min(allowed[domain] or usual, left)
     if most > 0 then
         local due = prefix .. "due:" .. domain
-        for _, number in ipairs(redis.call("ZRANGEBYSCORE", due, "-inf", now, "LIMIT", 0, most)) do
-            redis.call("ZREM", due, number)
-            lease(number, domain)
-            if octets_left <= 0 then break end
+        -- One more than is wanted: it says when the domain is due again.
+        local rows = redis.call("ZRANGE", due, 0, most, "WITHSCORES")
+        local numbers = {}
+        while #numbers < most and tonumber(rows[2 * #numbers + 2] or math.huge) <= tonumber(now) do
+            numbers[#numbers + 1] = rows[2 * #numbers + 1]
         end
-        local first = redis.call("ZRANGE", due, 0, 0, "WITHSCORES")[2]
+        local taken = lease(numbers, domain, true)
+        if taken > 0 then redis.call("ZREM", due, unpack(numbers, 1, taken)) end
+        local first = rows[2 * taken + 2]
         if first then
-            redis.call("ZADD", domains, first, domain)
+            again[#again + 1] = first
+            again[#again + 1] = domain
             if not allowed[domain] then look_at(first) end
         else
-            redis.call("ZREM", domains, domain)
+            empty[#empty + 1] = domain
         end
     end
 end
+hold()
+if #again > 0 then redis.call("ZADD", domains, unpack(again)) end
+if #empty > 0 then redis.call("ZREM", domains, unpack(empty)) end
 
 if left <= 0 or octets_left <= 0 then look_at(now) end
 look_at(redis.call("ZRANGEBYSCORE", domains, "(" .. now, "+inf", "WITHSCORES", "LIMIT", 0, 1)[2])

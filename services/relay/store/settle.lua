@@ -10,24 +10,26 @@
 local prefix = KEYS[1]
 local leased, leases, crashes = prefix .. "leased", prefix .. "leases", prefix .. "crashes"
 local results, outcomes, told = {}, {}, 0
-local some_crashed = redis.call("EXISTS", crashes) == 1
+-- Carried out at the end, for many at once: a call costs more than what it does.
+local ended, gone, unused = {}, {}, {}
 
-for at = 1, #ARGV, 8 do
-    local number, fence, due, domain = ARGV[at], ARGV[at + 1], ARGV[at + 2], ARGV[at + 3]
+local numbers = {}
+for at = 1, #ARGV, 8 do numbers[#numbers + 1] = ARGV[at] end
+local held = redis.call("HMGET", leases, unpack(numbers))
+
+for place, number in ipairs(numbers) do
+    local at = 8 * place - 7
+    local fence, due, domain = ARGV[at + 1], ARGV[at + 2], ARGV[at + 3]
     local dictionary, progress = ARGV[at + 4], ARGV[at + 5]
-    local lease = redis.call("HGET", leases, number)
-    if not lease or string.match(lease, "^%S+") ~= fence then
-        results[#results + 1] = 0
+    if not held[place] or ended[number] or string.match(held[place], "^%S+") ~= fence then
+        results[place] = 0
     else
-        redis.call("ZREM", leased, number)
-        redis.call("HDEL", leases, number)
-        if some_crashed then redis.call("HDEL", crashes, number) end
+        ended[number] = true
+        ended[#ended + 1] = number
         if due == "" then
-            redis.call("DEL", prefix .. "message:" .. number, prefix .. "progress:" .. number)
-            if dictionary ~= "" then
-                local key = prefix .. "dictionary:" .. dictionary
-                if redis.call("HINCRBY", key, "messages", -1) <= 0 then redis.call("DEL", key) end
-            end
+            gone[#gone + 1] = prefix .. "message:" .. number
+            gone[#gone + 1] = prefix .. "progress:" .. number
+            if dictionary ~= "" then unused[dictionary] = (unused[dictionary] or 0) + 1 end
         else
             redis.call("ZADD", prefix .. "due:" .. domain, due, number)
             redis.call("ZADD", prefix .. "domains", "LT", due, domain)
@@ -35,10 +37,20 @@ for at = 1, #ARGV, 8 do
         end
         told = told + tonumber(ARGV[at + 6])
         outcomes[#outcomes + 1] = ARGV[at + 7]
-        results[#results + 1] = 1
+        results[place] = 1
     end
 end
 
+if #ended > 0 then
+    redis.call("ZREM", leased, unpack(ended))
+    redis.call("HDEL", leases, unpack(ended))
+    redis.call("HDEL", crashes, unpack(ended))
+end
+if #gone > 0 then redis.call("DEL", unpack(gone)) end
+for dictionary, messages in pairs(unused) do
+    local key = prefix .. "dictionary:" .. dictionary
+    if redis.call("HINCRBY", key, "messages", -messages) <= 0 then redis.call("DEL", key) end
+end
 if told > 0 then
     redis.call("XADD", prefix .. "outbox", "*", "items", table.concat(outcomes))
     redis.call("INCRBY", prefix .. "outbox_size", told)

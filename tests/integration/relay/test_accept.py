@@ -8,7 +8,7 @@ import pytest
 
 from emta.relay.v1.message_pb2 import Acceptance
 from services.relay.store.queue import Settlement
-from tests.integration.relay.relay_store import LEASE_MS, RelayStore, submitted, told
+from tests.integration.relay.relay_store import LEASE_MS, RelayStore, ids, submitted, told
 from tests.support.clock import START_MS
 
 
@@ -55,3 +55,23 @@ async def test_a_hundred_at_once_are_queued_once(relay: RelayStore) -> None:
 
     assert sum(answer == [b""] for answer in answers) == 1
     assert len(await relay.claim()) == 1
+
+
+async def test_a_message_that_is_twice_in_a_batch_is_queued_once(relay: RelayStore) -> None:
+    twice = submitted("m1")
+
+    first, again, other = await relay.accept(twice, twice, submitted("m2"))
+
+    assert (first, other) == (b"", b"")
+    assert again == twice.acceptance.SerializeToString()
+    assert ids(await relay.claim()) == ["m1", "m2"]
+    assert await relay.outcomes() == ["m1/1", "m2/1"]
+
+
+async def test_of_a_batch_each_domain_is_due_when_its_first_message_is(relay: RelayStore) -> None:
+    later = [submitted(f"later{n}", START_MS + 10_000 - n, domain="a.example") for n in range(2)]
+    await relay.accept(*later, submitted("now", domain="b.example"))
+
+    assert ids(await relay.claim(START_MS)) == ["now"]
+    assert ids(await relay.claim(START_MS + 9_999)) == ["later1"]
+    assert ids(await relay.claim(START_MS + 10_000)) == ["later0"]

@@ -73,6 +73,15 @@ async def test_a_settlement_that_is_repeated_has_one_effect_on_a_finished_messag
     assert await relay.outcomes() == ["m1/1", "m1/2"]
 
 
+async def test_a_settlement_that_comes_twice_in_a_call_has_one_effect(relay: RelayStore) -> None:
+    await relay.accept(submitted())
+    (claimed,) = await relay.claim()
+    settlement = Settlement(claimed, None, [told("m1/2")])
+
+    assert await relay.queue.settle([settlement, settlement]) == [True, False]
+    assert await relay.outcomes() == ["m1/1", "m1/2"]
+
+
 async def test_a_renewed_lease_lasts_longer(relay: RelayStore) -> None:
     await relay.accept(submitted())
     claimed = await relay.claim()
@@ -154,11 +163,25 @@ async def test_a_domain_that_takes_nothing_hinders_no_other(relay: RelayStore) -
 
 
 async def test_no_more_octets_are_claimed_than_asked_for(relay: RelayStore) -> None:
-    large = CONTENT + os.urandom(20_000).hex().encode() + b"\r\n"
-    large = b"\r\n".join(large[at : at + 900] for at in range(0, len(large), 900))
-    await relay.accept(*(submitted(f"m{n}", content=large) for n in range(5)))
+    for number in range(5):
+        text = os.urandom(20_000).hex().encode()
+        large = CONTENT + b"".join(text[at : at + 900] + b"\r\n" for at in range(0, len(text), 900))
+        await relay.accept(submitted(f"m{number}", content=large))
 
     assert len(await relay.claim(appetite=dataclasses.replace(HUNGRY, octets=1_000))) == 1
+    assert len(await relay.claim(appetite=dataclasses.replace(HUNGRY, octets=40_000))) == 2
+    assert len(await relay.claim()) == 2
+
+
+async def test_a_claim_is_in_the_order_in_which_messages_are_due(relay: RelayStore) -> None:
+    """More of a domain than are read at once."""
+    await relay.accept(*(submitted(f"m{n:02}") for n in range(30)))
+    (first, *_) = await relay.claim(appetite=dataclasses.replace(HUNGRY, messages=20))
+    await relay.queue.settle([Settlement(first, START_MS + 1, [])])
+
+    rest = await relay.claim(START_MS + 1)
+
+    assert ids(rest) == [f"m{n}" for n in range(20, 30)] + ["m00"]
 
 
 async def test_what_owners_die_of_twice_is_given_out_alone(relay: RelayStore) -> None:
@@ -175,6 +198,19 @@ async def test_what_owners_die_of_twice_is_given_out_alone(relay: RelayStore) ->
     assert suspect.crashes == other.crashes == 2
     assert nothing == []
     assert suspect.number != other.number
+
+
+async def test_what_is_given_out_in_any_case_waits_for_no_octets(relay: RelayStore) -> None:
+    await relay.accept(*(submitted(f"m{n}") for n in range(3)))
+    now_ms = START_MS
+    for _ in range(2):
+        await relay.claim(now_ms)
+        now_ms += LEASE_MS
+    expired_ms = START_MS + 4 * 86_400_000
+
+    claimed = await relay.claim(expired_ms, dataclasses.replace(HUNGRY, octets=1))
+
+    assert sorted(ids(claimed)) == ["m0", "m1", "m2"]
 
 
 async def test_a_suspect_that_has_expired_waits_for_no_other(relay: RelayStore) -> None:
