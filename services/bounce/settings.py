@@ -6,7 +6,7 @@ from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import SettingsConfigDict
 
 from emta.return_path import ReturnPaths
-from services.chassis.settings import StoreSettings
+from services.chassis.settings import Listen, StoreSettings, Target
 
 
 class BounceSettings(StoreSettings):
@@ -14,7 +14,7 @@ class BounceSettings(StoreSettings):
 
     model_config = SettingsConfigDict(env_prefix="EMTA_BOUNCE_")
 
-    listen: str = Field("127.0.0.1:50053", description="Address to serve gRPC on, host:port; port 0: any.")
+    listen: Listen = Field("127.0.0.1:50053", description="Address to serve gRPC on, host:port; port 0: any.")
     rules: Path | None = Field(
         None,
         description="File or folder of rules (TOML) that are tried before those that are shipped. Changes "
@@ -33,7 +33,7 @@ class BounceSettings(StoreSettings):
         description="How long the first raw reply of a qualification row is kept, days: it may hold an "
         "address. Normalised texts stay.",
     )
-    feedback: str = Field("127.0.0.1:50054", description="Feedback, host:port or dns:///name:port.")
+    feedback: Target = Field("127.0.0.1:50054", description="Feedback, host:port or dns:///name:port.")
     return_path_key: SecretStr | None = Field(
         None,
         description="Key of signed return paths, the same as EMTA_RELAY_RETURN_PATH_KEY. Several, "

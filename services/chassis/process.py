@@ -70,7 +70,10 @@ def main(
     provider = telemetry.setup(name)
     try:
         run(_serve(name, settings, supervise(settings) or app(settings)))
-    except (StoreError, OSError, RedisError, Problem) as error:
+    except RedisError as error:
+        print(f"{name}: the store (EMTA_{name.upper()}_REDIS_URL): {in_words(error)}", file=sys.stderr)
+        raise SystemExit(EXIT_FAILED) from None
+    except (StoreError, OSError, Problem) as error:
         print(f"{name}: {in_words(error)}", file=sys.stderr)
         raise SystemExit(EXIT_FAILED) from None
     finally:

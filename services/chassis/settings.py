@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import difflib
 import os
+import textwrap
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin
 
-from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic import AfterValidator, Field, SecretStr, ValidationError, field_validator
+from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from services.chassis.store_url import StoreUrl
@@ -28,6 +30,30 @@ _OWNERS = (
 )
 
 CommaSeparated = Annotated[tuple[str, ...], NoDecode]
+
+
+def _address(text: str, least_port: int) -> None:
+    host, _, port = text.rpartition(":")
+    if not host or not port.removeprefix("-").isdecimal() or not port.isascii():
+        raise ValueError("must be of the form host:port")
+    # gRPC takes the rest of a division by 65,536.
+    if not least_port <= int(port) <= 65_535:
+        raise ValueError(f"the port must be {least_port} to 65535")
+
+
+def _is_listened_on(text: str) -> str:
+    _address(text, 0)
+    return text
+
+
+def _is_target(text: str) -> str:
+    _address(text.removeprefix("dns:///"), 1)
+    return text
+
+
+# Where to serve, host:port, port 0: any; and where another service is, host:port or dns:///name:port.
+Listen = Annotated[str, AfterValidator(_is_listened_on)]
+Target = Annotated[str, AfterValidator(_is_target)]
 
 
 @dataclass(frozen=True)
@@ -52,7 +78,7 @@ class ServiceSettings(BaseSettings):
         extra="forbid", frozen=True, hide_input_in_errors=True, allow_inf_nan=False
     )
 
-    listen: str = Field("127.0.0.1:0", description="Address to serve gRPC on, host:port; port 0: any.")
+    listen: Listen = Field("127.0.0.1:0", description="Address to serve gRPC on, host:port; port 0: any.")
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", description="Least severe log events to write."
     )
@@ -159,12 +185,33 @@ def _unknown(variable: str, known: Mapping[str, str]) -> str:
 
 
 def describe(cls: type[ServiceSettings]) -> str:
-    """List the settings of a service with defaults and meanings, for --help."""
+    """List the settings of a service with defaults, meanings and rules, for --help."""
     prefix = str(cls.model_config["env_prefix"])
     lines = []
     for name, field in cls.model_fields.items():
         default = field.get_default(call_default_factory=True)
         shown = ",".join(default) if isinstance(default, tuple) else default
+        shown = str(shown).lower() if isinstance(shown, bool) else shown
         lines.append(f"  {prefix}{name.upper()}" + ("" if shown in (None, "") else f" [{shown}]"))
-        lines.append(f"      {field.description}")
+        rule = rule_of(field)
+        text = f"{field.description} ({rule})" if rule else str(field.description)
+        lines += textwrap.wrap(
+            text, 80, initial_indent=" " * 6, subsequent_indent=" " * 6, break_on_hyphens=False
+        )
     return "\n".join(lines)
+
+
+def rule_of(field: FieldInfo) -> str:
+    """Say what a value may be: the words or the numbers that are allowed; "": the meaning says it."""
+    if get_origin(field.annotation) is Literal:
+        *words, last = get_args(field.annotation)
+        return f"{', '.join(words)} or {last}"
+    if field.annotation is bool:
+        return "true or false"
+    words_of = {"ge": "{} or more", "gt": "more than {}", "le": "at most {}", "lt": "less than {}"}
+    return ", ".join(
+        form.format(getattr(bound, key))
+        for bound in field.metadata
+        for key, form in words_of.items()
+        if hasattr(bound, key)
+    )

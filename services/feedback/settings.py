@@ -3,7 +3,7 @@
 from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
-from services.chassis.settings import LedgerSettings
+from services.chassis.settings import LedgerSettings, Listen
 
 
 class FeedbackSettings(LedgerSettings):
@@ -11,4 +11,4 @@ class FeedbackSettings(LedgerSettings):
 
     model_config = SettingsConfigDict(env_prefix="EMTA_FEEDBACK_")
 
-    listen: str = Field("127.0.0.1:50054", description="Address to serve gRPC on, host:port; port 0: any.")
+    listen: Listen = Field("127.0.0.1:50054", description="Address to serve gRPC on, host:port; port 0: any.")

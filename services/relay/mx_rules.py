@@ -23,6 +23,7 @@ _KEYS: Mapping[str, type] = {
     "rate": str,
     "source": str,
 }
+_IN_WORDS = {str: "a string", list: "a list of strings", int: "a whole number"}
 # Policy: far beyond what any receiver takes from one sender, so that a slip of the keyboard shows.
 _MOST_CONNECTIONS = 10_000
 _MOST_MESSAGES = 100_000
@@ -151,8 +152,10 @@ def _tables(file: str, content: bytes) -> Iterator[tuple[str, str, dict[str, Any
         line = f":{lines[position]}" if len(lines) == len(entries) else ""
         name = entry.get("name", "(without name)") if isinstance(entry, dict) else "(no table)"
         place = f"{file}{line}: rule {name}"
-        if not isinstance(name, str) or not _NAME.fullmatch(name) or name == DEFAULT:
+        if not isinstance(name, str) or not _NAME.fullmatch(name):
             raise MxRuleError(f"{place}: name must be lower-case letters, digits and hyphens")
+        if name == DEFAULT:
+            raise MxRuleError(f"{place}: the default is written [default], without a name")
         if name in seen:
             raise MxRuleError(f"{place}: is there twice")
         seen.add(name)
@@ -164,7 +167,7 @@ def _check(place: str, table: dict[str, Any]) -> None:
         if key not in _KEYS:
             raise MxRuleError(f"{place}: unknown key {key}")
         if type(value) is not _KEYS[key]:
-            raise MxRuleError(f"{place}: {key} must be a {_KEYS[key].__name__}")
+            raise MxRuleError(f"{place}: {key} must be {_IN_WORDS[_KEYS[key]]}")
     for key, most in (("connections", _MOST_CONNECTIONS), ("messages_per_connection", _MOST_MESSAGES)):
         if key in table and not 1 <= table[key] <= most:
             raise MxRuleError(f"{place}: {key} must be 1 to {most}")

@@ -12,7 +12,7 @@ from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import SettingsConfigDict
 
 from emta.return_path import ReturnPaths
-from services.chassis.settings import CommaSeparated, LedgerSettings
+from services.chassis.settings import CommaSeparated, LedgerSettings, Listen, Target
 from services.relay.dns_answer import to_wire
 from services.relay.mx_rules import MxRules
 from services.relay.resolver import NameServer
@@ -27,10 +27,10 @@ class RelaySettings(LedgerSettings):
 
     model_config = SettingsConfigDict(env_prefix="EMTA_RELAY_")
 
-    listen: str = Field("127.0.0.1:50051", description="Address to serve gRPC on, host:port; port 0: any.")
-    signer: str = Field("127.0.0.1:50052", description="The Signer, host:port or dns:///name:port.")
-    bounce: str = Field("127.0.0.1:50053", description="Bounce, host:port or dns:///name:port.")
-    feedback: str = Field("127.0.0.1:50054", description="Feedback, host:port or dns:///name:port.")
+    listen: Listen = Field("127.0.0.1:50051", description="Address to serve gRPC on, host:port; port 0: any.")
+    signer: Target = Field("127.0.0.1:50052", description="The Signer, host:port or dns:///name:port.")
+    bounce: Target = Field("127.0.0.1:50053", description="Bounce, host:port or dns:///name:port.")
+    feedback: Target = Field("127.0.0.1:50054", description="Feedback, host:port or dns:///name:port.")
 
     ehlo_name: str = Field(
         default_factory=socket.getfqdn,

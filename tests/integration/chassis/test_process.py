@@ -123,7 +123,7 @@ async def test_a_store_that_is_away_ends_it_with_one_line_without_the_password()
     )
 
     assert code == 1
-    assert errors.startswith("feedback: ")
+    assert errors.startswith("feedback: the store (EMTA_FEEDBACK_REDIS_URL): ")
     assert errors.count("\n") == 1
     assert "hunter2" not in errors
 

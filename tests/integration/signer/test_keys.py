@@ -151,6 +151,7 @@ def test_keygen_makes_a_private_file_and_the_record_of_its_key(tmp_path: Path) -
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     record = load_key(path, 2048, 0).dns_record
     assert made.stdout.splitlines()[-2:] == ["s7._domainkey.news.shop.example", record]
+    assert str(path) in made.stdout
     assert "PRIVATE" not in made.stdout + made.stderr
     # A key in use is never replaced.
     assert again.returncode == 2
