@@ -14,7 +14,9 @@ class BounceSettings(StoreSettings):
 
     model_config = SettingsConfigDict(env_prefix="EMTA_BOUNCE_")
 
-    listen: Listen = Field("127.0.0.1:50053", description="Address to serve gRPC on, host:port; port 0: any.")
+    listen: Listen = Field(
+        "127.0.0.1:50053", description="Address to serve gRPC on, host:port; port 0: any."
+    )
     rules: Path | None = Field(
         None,
         description="File or folder of rules (TOML) that are tried before those that are shipped. Changes "

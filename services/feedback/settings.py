@@ -11,4 +11,6 @@ class FeedbackSettings(LedgerSettings):
 
     model_config = SettingsConfigDict(env_prefix="EMTA_FEEDBACK_")
 
-    listen: Listen = Field("127.0.0.1:50054", description="Address to serve gRPC on, host:port; port 0: any.")
+    listen: Listen = Field(
+        "127.0.0.1:50054", description="Address to serve gRPC on, host:port; port 0: any."
+    )

@@ -27,7 +27,9 @@ class RelaySettings(LedgerSettings):
 
     model_config = SettingsConfigDict(env_prefix="EMTA_RELAY_")
 
-    listen: Listen = Field("127.0.0.1:50051", description="Address to serve gRPC on, host:port; port 0: any.")
+    listen: Listen = Field(
+        "127.0.0.1:50051", description="Address to serve gRPC on, host:port; port 0: any."
+    )
     signer: Target = Field("127.0.0.1:50052", description="The Signer, host:port or dns:///name:port.")
     bounce: Target = Field("127.0.0.1:50053", description="Bounce, host:port or dns:///name:port.")
     feedback: Target = Field("127.0.0.1:50054", description="Feedback, host:port or dns:///name:port.")

@@ -16,7 +16,9 @@ class SignerSettings(ServiceSettings):
 
     model_config = SettingsConfigDict(env_prefix="EMTA_SIGNER_")
 
-    listen: Listen = Field("127.0.0.1:50052", description="Address to serve gRPC on, host:port; port 0: any.")
+    listen: Listen = Field(
+        "127.0.0.1:50052", description="Address to serve gRPC on, host:port; port 0: any."
+    )
     keys_dir: Path = Field(
         Path("var/dkim"),
         description="Folder of the private keys, one file a key, named as its DNS record: "
