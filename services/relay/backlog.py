@@ -7,6 +7,9 @@ from collections import Counter
 
 from services.relay.mx_rules import Site
 
+# Of a domain that nothing else is said of, claimed at once. Less than any site with five connections may have
+# waiting, so that a claim names the busy domains only, not all that wait.
+CLAIM_OF_A_DOMAIN = 25
 # What a site has taken of us in about so long may wait for it: more would leave no sooner, and the other
 # Relays, who could take it there over their own connections meanwhile, would find nothing left.
 _AHEAD_MS = 1_000.0
@@ -20,7 +23,7 @@ _WAITING_SECONDS = 30.0
 class Backlog:
     """Counts what waits by site and by domain, of which several may share a site.
 
-    A message is expected from its claim on; it waits once its site is known, until it has been there.
+    A message is expected from its claim on; it waits once it is signed, until it leaves its lane.
     """
 
     def __init__(self, connections: int) -> None:
@@ -57,36 +60,38 @@ class Backlog:
         self._domains[domain] += 1
         self._sites[domain] = site
 
-    def remove(self, domain: str, site: Site, now_ms: int) -> None:
-        """A message waits no more: it has been there."""
-        _less(self._waiting, site.name)
+    def took(self, site: Site, now_ms: int) -> None:
+        """The site has dealt with a message."""
         self._pace.setdefault(site.name, _Pace()).count(now_ms)
+
+    def remove(self, domain: str, site: Site) -> None:
+        """A message waits no more."""
+        _less(self._waiting, site.name)
         if not _less(self._domains, domain):
             del self._sites[domain]
 
-    def room(self, usual: int) -> dict[str, int]:
-        """How much more of a domain may be claimed, for the domains where that is less than `usual`."""
+    def room(self, now_ms: int) -> dict[str, int]:
+        """How much more of a domain may be claimed, where that is less than CLAIM_OF_A_DOMAIN."""
         # Of a domain whose site is not known yet, two claims may be on their way.
-        room = {domain: 2 * usual - expected for domain, expected in self._expected.items()}
+        room = {domain: 2 * CLAIM_OF_A_DOMAIN - expected for domain, expected in self._expected.items()}
         coming: Counter[str] = Counter()
         for domain, site in self._sites.items():
             coming[site.name] += self._expected[domain]
         for domain, site in self._sites.items():
-            room[domain] = self._room(site) - coming[site.name]
-        return {domain: max(0, left) for domain, left in room.items() if left < usual}
+            room[domain] = self._most(site, now_ms) - self._waiting[site.name] - coming[site.name]
+        return {domain: max(0, left) for domain, left in room.items() if left < CLAIM_OF_A_DOMAIN}
 
-    def is_full(self, site: Site) -> bool:
-        """Whether a site has so much waiting that more of it would only be in the way of others."""
-        return self._room(site) < -self._most(site)
+    def is_full(self, site: Site, now_ms: int) -> bool:
+        """Whether a site has so much waiting that more of it would only be in the way of others: more than
+        what was claimed before one knew."""
+        most = max(self._most(site, now_ms), CLAIM_OF_A_DOMAIN)
+        return self._waiting[site.name] > 2 * most
 
-    def _room(self, site: Site) -> int:
-        return self._most(site) - self._waiting[site.name]
-
-    def _most(self, site: Site) -> int:
+    def _most(self, site: Site, now_ms: int) -> int:
         connections = self._connections * max(1, self._lanes[site.name])
         most = min(connections, site.rule.connections) * _LEAST_PER_CONNECTION
         if (pace := self._pace.get(site.name)) is not None:
-            most = max(most, round(pace.level))
+            most = max(most, round(pace.level(now_ms)))
         if site.rule.messages_per_second is not None:
             most = min(most, max(1, int(site.rule.messages_per_second * _WAITING_SECONDS)))
         return most
@@ -96,13 +101,15 @@ class _Pace:
     """How many messages a site took in about the last _AHEAD_MS: each counts less the longer it is ago."""
 
     def __init__(self) -> None:
-        self.level = 0.0
-        self._at_ms = 0
+        self._level, self._at_ms = 0.0, 0
+
+    def level(self, now_ms: int) -> float:
+        """As it is now."""
+        return self._level * math.exp((self._at_ms - now_ms) / _AHEAD_MS)
 
     def count(self, now_ms: int) -> None:
         """One more."""
-        self.level = 1.0 + self.level * math.exp((self._at_ms - now_ms) / _AHEAD_MS)
-        self._at_ms = now_ms
+        self._level, self._at_ms = self.level(now_ms) + 1.0, now_ms
 
 
 def _less(counts: Counter[str], key: str) -> int:

@@ -139,7 +139,7 @@ class DeliveryAgent:
         if isinstance(result, Refused):
             span.set(smtp__code=result.reply.code)
         span.end()
-        lane.finish(job, result)
+        lane.done(job, result)
 
     def _following(self) -> Transaction | None:
         """Give the transaction whose envelope may go out now."""

@@ -12,6 +12,7 @@ from services.chassis.background import beside, lasting
 from services.chassis.clock import Clock, sleep_unless
 from services.chassis.headroom import Headroom
 from services.chassis.logs import Log
+from services.relay.backlog import CLAIM_OF_A_DOMAIN
 from services.relay.deliver import Deliverer
 from services.relay.shards import Shards
 from services.relay.store.queue import Appetite, Queue
@@ -23,16 +24,13 @@ _CLAIM_MESSAGES, _CLAIM_OCTETS = 200, 16 * 1024 * 1024
 # call's while far more comes in than can be accepted, for what it gives back keeps new calls waiting
 # (fault F16). More would leave no sooner. What waits for receivers is not counted.
 _UNSIGNED, _UNSIGNED_IN_A_FLOOD = 200, 100
-# Of a domain that is not said otherwise. Less than any site with five connections may have waiting, so that
-# a claim names the busy domains only, not all that wait.
-_CLAIM_OF_A_DOMAIN = 25
 # Another Relay may have accepted something, or died: look at least so often.
 _LOOK_MS = 250
 _STORE_AWAY_SECONDS = 0.2
 # A store that is back within the lease finds all that is under way still ours.
 _RENEW_AGAIN_MS = 1_000
 _GATHER_SECONDS = 0.003
-# What a site may have waiting is enough for longer than that (backlog.py).
+# What a site has waiting is a second's work, as far as one can know (backlog.py).
 _REFILL_SECONDS = 0.05
 
 
@@ -122,7 +120,7 @@ class Dispatcher:
     async def _look(self) -> int:
         """Claim from our shards, and from the others when ours have no more; gives when to look again."""
         next_look_ms = self._clock.now_ms() + _LOOK_MS
-        self._sated = False
+        self._sated = self._some_full = False
         if not self._headroom.delivers:
             return next_look_ms
         for shards in (sorted(self._shards.mine), self._shards.others):
@@ -149,7 +147,7 @@ class Dispatcher:
         room = min(self._max_in_flight - len(flying), unsigned - self._deliverer.unsigned)
         messages = min(_CLAIM_MESSAGES, room)
         octets = min(_CLAIM_OCTETS, self._max_octets - self._deliverer.octets_in_flight)
-        exceptions = self._deliverer.lanes.room(_CLAIM_OF_A_DOMAIN)
+        exceptions = self._deliverer.lanes.room()
         self._some_full = bool(exceptions)
         self._sated = self._deliverer.has_suspect
         if messages <= 0 or octets <= 0:
@@ -158,7 +156,7 @@ class Dispatcher:
         return Appetite(
             messages=messages,
             octets=octets,
-            of_a_domain=_CLAIM_OF_A_DOMAIN,
+            of_a_domain=CLAIM_OF_A_DOMAIN,
             exceptions=exceptions,
             suspect=not self._deliverer.has_suspect,
         )

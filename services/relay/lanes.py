@@ -79,13 +79,13 @@ class Lanes:
         self.backlog.add(job.claimed.domain, lane.site)
         lane.add(job)
 
-    def room(self, usual: int) -> dict[str, int]:
-        """How much more of a domain may be claimed, for the domains where that is less than `usual`."""
-        return self.backlog.room(usual)
+    def room(self) -> dict[str, int]:
+        """How much more of a domain may be claimed, where that is less than CLAIM_OF_A_DOMAIN."""
+        return self.backlog.room(self.clock.now_ms())
 
     def is_full(self, route: Route) -> bool:
         """Whether the site of a route has so much waiting that more would only be in the way of others."""
-        return self.backlog.is_full(self.limits.rules.site(route.best_host))
+        return self.backlog.is_full(self.limits.rules.site(route.best_host), self.clock.now_ms())
 
     def sweep(self) -> None:
         """Give back what may not begin any more, wherever it waits."""
@@ -101,8 +101,8 @@ class Lanes:
 
     def forget(self, lane: Lane) -> None:
         """A lane is empty."""
-        if self._lanes.pop(lane.route.key, None) is not None:
-            self.backlog.lane_closed(lane.site)
+        del self._lanes[lane.route.key]
+        self.backlog.lane_closed(lane.site)
 
 
 class Lane:
@@ -169,18 +169,20 @@ class Lane:
             result = Refused(failed.reply) if self.may_begin(each) else None
             self.finish(each, result)
 
+    def done(self, job: Attempt, result: Result | None) -> None:
+        """A job's transaction has come to its end."""
+        self._lanes.backlog.took(self.site, self._lanes.clock.now_ms())
+        self.finish(job, result)
+
     def finish(self, job: Attempt, result: Result | None) -> None:
         """A job leaves the lane."""
-        self._gone(job)
+        self._lanes.backlog.remove(job.claimed.domain, self.site)
         self._lanes.ended(job, result)
 
     def abandon(self, job: Attempt) -> None:
         """A job is lost to a defect of ours."""
-        self._gone(job)
+        self._lanes.backlog.remove(job.claimed.domain, self.site)
         self._lanes.abandoned(job)
-
-    def _gone(self, job: Attempt) -> None:
-        self._lanes.backlog.remove(job.claimed.domain, self.site, self._lanes.clock.now_ms())
 
     def _staff(self) -> None:
         """Have one more agent, if there may be one."""

@@ -3,7 +3,8 @@
 -- KEYS[1]  key prefix of the tenant: every key of it lies in the same slot
 -- ARGV     now_ms, seconds to remember an unsequenced outcome, seconds to keep the index of failures, and
 --          that of accepted messages, then for every outcome:
---          delivery, message, expected version of the row ("": none, "@": changed by this call),
+--          delivery, message, expected version of the row ("": none, "@": changed by this call; whoever
+--          expects a version from before is late where this call has changed it),
 --          sequence, row, event, key of an unsequenced outcome ("": sequenced),
 --          n, n counters (name, change), domain, m, m counters of the domain (name, change),
 --          hour in which it made the message fail ("": it did not), what the index of failures keeps,
@@ -62,31 +63,29 @@ local function add_found(packed)
     end
 end
 
--- Where the outcomes begin in ARGV, and the rows of those that say what they expect.
-local starts, rows = {}, {}
+-- Where the parts of the outcomes are in ARGV, and the rows of those that say what they expect.
+local outcomes, rows = {}, {}
 local at = 5
 while at <= #ARGV do
-    starts[#starts + 1] = at
-    if ARGV[at + 2] ~= "@" then rows[#rows + 1] = prefix .. "row:" .. ARGV[at] .. "\0" .. ARGV[at + 1] end
     local domain_at = at + 8 + 2 * tonumber(ARGV[at + 7])
-    at = domain_at + 5 + 2 * tonumber(ARGV[domain_at + 1])
+    local failed_at = domain_at + 2 + 2 * tonumber(ARGV[domain_at + 1])
+    outcomes[#outcomes + 1] = { at, domain_at, failed_at }
+    if ARGV[at + 2] ~= "@" then rows[#rows + 1] = prefix .. "row:" .. ARGV[at] .. "\0" .. ARGV[at + 1] end
+    at = failed_at + 3
 end
 -- Read, and written at the end, for many at once: a call costs more than what it does.
-local present, written = {}, {}
+local versions, written = {}, {}
 for first = 1, #rows, 2 * ENTRY do
     local last = math.min(first + 2 * ENTRY - 1, #rows)
     for place, value in ipairs(redis.call("MGET", unpack(rows, first, last))) do
-        present[rows[first + place - 1]] = value
+        versions[rows[first + place - 1]] = value and string.match(value, "^%d+")
     end
 end
 
-for _, at in ipairs(starts) do
-    local name, message, expected, sequence = ARGV[at], ARGV[at + 1], ARGV[at + 2], ARGV[at + 3]
-    local entry, event, unsequenced = ARGV[at + 4], ARGV[at + 5], ARGV[at + 6]
-    local count = tonumber(ARGV[at + 7])
-    local domain_at = at + 8 + 2 * count
-    local domain_count = tonumber(ARGV[domain_at + 1])
-    local failed_at = domain_at + 2 + 2 * domain_count
+for _, places in ipairs(outcomes) do
+    local begin, domain_at, failed_at = unpack(places)
+    local name, message, expected, sequence = ARGV[begin], ARGV[begin + 1], ARGV[begin + 2], ARGV[begin + 3]
+    local entry, event, unsequenced = ARGV[begin + 4], ARGV[begin + 5], ARGV[begin + 6]
     local hour = ARGV[failed_at]
 
     local row = prefix .. "row:" .. name .. "\0" .. message
@@ -95,7 +94,7 @@ for _, at in ipairs(starts) do
     if expected == "@" then
         unchanged = written[row]
     else
-        unchanged = not written[row] and (present[row] and string.match(present[row], "^%d+") or "") == expected
+        unchanged = not written[row] and (versions[row] or "") == expected
     end
 
     local first = unsequenced ~= "" and redis.call("GET", seen)
@@ -106,8 +105,8 @@ for _, at in ipairs(starts) do
     else
         position = position + 1
         local delivery = delivery_of(name)
-        add_counters(delivery.counters, at + 8, count, "")
-        add_counters(delivery.domains, domain_at + 2, domain_count, ARGV[domain_at] .. "\0")
+        add_counters(delivery.counters, begin + 8, tonumber(ARGV[begin + 7]), "")
+        add_counters(delivery.domains, domain_at + 2, tonumber(ARGV[domain_at + 1]), ARGV[domain_at] .. "\0")
         written[row] = string.format("%d %s\n", position, sequence) .. entry
         if expected == "" then
             delivery.rows[#delivery.rows + 1] = position

@@ -52,29 +52,27 @@ end
 if #taken == 0 then return results end
 
 -- For many at once: a call costs more than what it does.
-local records, by_domain, first_due, used, outcomes = {}, {}, {}, {}, {}
+local records, by_domain, domains, used, outcomes = {}, {}, {}, {}, {}
 local last = redis.call("INCRBY", prefix .. "number", #taken)
-for place, at in ipairs(taken) do
-    local domain, due, dictionary = ARGV[at + 3], ARGV[at + 4], ARGV[at + 6]
+for place, begin in ipairs(taken) do
+    local domain, due, dictionary = ARGV[begin + 3], ARGV[begin + 4], ARGV[begin + 6]
     -- Of a fixed width, so that what is due at the same time goes in the order of acceptance.
     local number = string.format("%08x", last - #taken + place)
     records[#records + 1] = prefix .. "message:" .. number
-    records[#records + 1] = ARGV[at + 5]
+    records[#records + 1] = ARGV[begin + 5]
     local of_domain = by_domain[domain] or {}
     of_domain[#of_domain + 1] = due
     of_domain[#of_domain + 1] = number
     by_domain[domain] = of_domain
-    if tonumber(due) < tonumber(first_due[domain] or math.huge) then first_due[domain] = due end
+    domains[#domains + 1] = due
+    domains[#domains + 1] = domain
     if dictionary ~= "" then used[dictionary] = (used[dictionary] or 0) + 1 end
-    outcomes[#outcomes + 1] = ARGV[at + 7]
+    outcomes[#outcomes + 1] = ARGV[begin + 7]
 end
 
 redis.call("MSET", unpack(records))
-local domains = {}
-for domain, due in pairs(first_due) do
-    redis.call("ZADD", prefix .. "due:" .. domain, unpack(by_domain[domain]))
-    domains[#domains + 1] = due
-    domains[#domains + 1] = domain
+for domain, of_domain in pairs(by_domain) do
+    redis.call("ZADD", prefix .. "due:" .. domain, unpack(of_domain))
 end
 redis.call("ZADD", prefix .. "domains", "LT", unpack(domains))
 for dictionary, messages in pairs(used) do

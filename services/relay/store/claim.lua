@@ -50,8 +50,16 @@ local some_crashed = redis.call("EXISTS", crashes) == 1
 
 -- Written down by `hold`, for many at once: a call costs more than what it does.
 local scores, holders = {}, {}
--- So many records are read at once: they may be large, and only then is seen how large.
+-- So many records at most are read at once.
 local GROUP = 8
+
+local function hold()
+    if #scores > 0 then
+        redis.call("ZADD", leased, unpack(scores))
+        redis.call("HSET", leases, unpack(holders))
+        scores, holders = {}, {}
+    end
+end
 
 local function lease_one(number, domain, record, progress)
     scores[#scores + 1] = lease_end
@@ -64,32 +72,33 @@ local function lease_one(number, domain, record, progress)
     claimed[#claimed + 1] = progress or ""
     left = left - 1
     octets_left = octets_left - #record
+    -- Lua's stack bounds a call's arguments.
+    if #scores >= 1000 then hold() end
 end
 
--- Leases messages in their order; where they are `bounded`, as long as octets are left. Gives how many.
-local function lease(numbers, domain, bounded)
-    for first = 1, #numbers, GROUP do
-        local keys = {}
-        for place = first, math.min(first + GROUP - 1, #numbers) do
+-- Leases messages of a domain in their order, the first in any case, others as long as octets are left. Gives
+-- how many of them are dealt with: leased, or not there any more.
+local function lease(numbers, domain)
+    local first, group = 1, 1
+    while first <= #numbers do
+        if first > 1 and octets_left <= 0 then return first - 1 end
+        local keys, before = {}, octets_left
+        for place = first, math.min(first + group - 1, #numbers) do
             keys[#keys + 1] = prefix .. "message:" .. numbers[place]
             keys[#keys + 1] = prefix .. "progress:" .. numbers[place]
         end
         local values = redis.call("MGET", unpack(keys))
         for at = 1, #keys, 2 do
             local place = first + (at - 1) / 2
-            if bounded and octets_left <= 0 then return place - 1 end
+            if place > 1 and octets_left <= 0 then return place - 1 end
             if values[at] then lease_one(numbers[place], domain, values[at], values[at + 1]) end
         end
+        first = first + group
+        -- They may be of 25 MiB each, and who waits for the store waits for what is read in vain, too.
+        local each = math.max(1, (before - octets_left) / group)
+        group = math.max(1, math.min(GROUP, 2 * group, math.floor(octets_left / each)))
     end
     return #numbers
-end
-
-local function hold()
-    if #scores > 0 then
-        redis.call("ZADD", leased, unpack(scores))
-        redis.call("HSET", leases, unpack(holders))
-        scores, holders = {}, {}
-    end
 end
 
 -- What was leased by a claim whose answer never came is given again: nobody has begun with it, and were its
@@ -98,7 +107,7 @@ end
 for its_fence, its_end in string.gmatch(ARGV[8], "(%S+) (%S+)") do
     for _, number in ipairs(redis.call("ZRANGEBYSCORE", leased, its_end, its_end)) do
         local theirs, domain = string.match(redis.call("HGET", leases, number), "^(%S+) (.*)$")
-        if theirs == its_fence then lease({ number }, domain, false) end
+        if theirs == its_fence then lease({ number }, domain) end
     end
     hold()
 end
@@ -111,7 +120,7 @@ some_crashed = redis.call("EXISTS", crashes) == 1
 local function give_out(numbers)
     for _, number in ipairs(numbers) do
         redis.call("ZREM", suspects, number)
-        lease({ number }, "", false)
+        lease({ number }, "")
     end
 end
 
@@ -139,7 +148,7 @@ for _, domain in ipairs(due_domains) do
         while #numbers < most and tonumber(rows[2 * #numbers + 2] or math.huge) <= tonumber(now) do
             numbers[#numbers + 1] = rows[2 * #numbers + 1]
         end
-        local taken = lease(numbers, domain, true)
+        local taken = lease(numbers, domain)
         if taken > 0 then redis.call("ZREM", due, unpack(numbers, 1, taken)) end
         local first = rows[2 * taken + 2]
         if first then

@@ -10,8 +10,8 @@
 local prefix = KEYS[1]
 local leased, leases, crashes = prefix .. "leased", prefix .. "leases", prefix .. "crashes"
 local results, outcomes, told = {}, {}, 0
--- Carried out at the end, for many at once: a call costs more than what it does.
-local ended, gone, unused = {}, {}, {}
+-- What most have in common is carried out at the end, for many at once: a call costs more than what it does.
+local ended, is_ended, gone, unused = {}, {}, {}, {}
 
 local numbers = {}
 for at = 1, #ARGV, 8 do numbers[#numbers + 1] = ARGV[at] end
@@ -21,10 +21,10 @@ for place, number in ipairs(numbers) do
     local at = 8 * place - 7
     local fence, due, domain = ARGV[at + 1], ARGV[at + 2], ARGV[at + 3]
     local dictionary, progress = ARGV[at + 4], ARGV[at + 5]
-    if not held[place] or ended[number] or string.match(held[place], "^%S+") ~= fence then
+    if not held[place] or is_ended[number] or string.match(held[place], "^%S+") ~= fence then
         results[place] = 0
     else
-        ended[number] = true
+        is_ended[number] = true
         ended[#ended + 1] = number
         if due == "" then
             gone[#gone + 1] = prefix .. "message:" .. number

@@ -58,7 +58,7 @@ class Jobs:
     def may_begin(self, job: Attempt) -> bool:
         return True
 
-    def finish(self, job: Attempt, result: Result | None) -> None:
+    def done(self, job: Attempt, result: Result | None) -> None:
         self.finished.append(job)
 
     def abandon(self, job: Attempt) -> None:

@@ -63,7 +63,7 @@ async def test_claims_are_what_two_calls_to_the_signer_carry_and_in_a_flood_one(
         octets_in_flight=0,
         unsigned=70,
         has_suspect=False,
-        lanes=SimpleNamespace(room=lambda usual: {}),
+        lanes=SimpleNamespace(room=dict),
         stop=lambda: None,
     )
     dispatcher = a_dispatcher(store, clock, parts, in_a_flood=lambda: flood[0])
@@ -97,7 +97,7 @@ async def test_when_sites_that_were_full_take_messages_one_look_gathers_their_ro
         octets_in_flight=0,
         unsigned=0,
         has_suspect=False,
-        lanes=SimpleNamespace(room=lambda usual: {"full.example": 0}),
+        lanes=SimpleNamespace(room=lambda: {"full.example": 0}),
         stop=lambda: None,
     )
     dispatcher = a_dispatcher(store, clock, parts)
