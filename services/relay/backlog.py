@@ -7,8 +7,8 @@ from collections import Counter
 
 from services.relay.mx_rules import Site
 
-# Of a domain that nothing else is said of, claimed at once. Less than any site with five connections may have
-# waiting, so that a claim names the busy domains only, not all that wait.
+# Of a domain that nothing else is said of, claimed at once. Less than any site with five connections may
+# have waiting, so that a claim names the busy domains only, not all that wait.
 CLAIM_OF_A_DOMAIN = 25
 # What a site has taken of us in about so long may wait for it: more would leave no sooner, and the other
 # Relays, who could take it there over their own connections meanwhile, would find nothing left.

@@ -64,9 +64,8 @@ def main() -> int:
     except OSError as error:
         print(f"keygen: {in_words(error)}", file=sys.stderr)
         return 2
-    print(
-        f"The key: {key_path(domain, selector, folder)} (a Signer with this EMTA_SIGNER_KEYS_DIR finds it)\n"
-    )
+    print(f"The key: {key_path(domain, selector, folder)}")
+    print("A Signer finds it there when this folder is its EMTA_SIGNER_KEYS_DIR.\n")
     print(f"Publish this TXT record:\n\n{selector}._domainkey.{domain}\n{record}")
     return 0
 
