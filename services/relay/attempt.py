@@ -18,6 +18,7 @@ class Attempt:
     span: MessageSpan
     route: Route | None = None
     site: str = ""  # whose servers are asked
+    waits: bool = False  # counted among what waits for the site
     transaction: Transaction | None = None
 
     @property

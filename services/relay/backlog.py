@@ -18,12 +18,18 @@ _AHEAD_MS = 1_000.0
 _LEAST_PER_CONNECTION = 6
 # Of a site with a rate, at most what it takes in so many seconds.
 _WAITING_SECONDS = 30.0
+# A site where nothing has moved for so long keeps what is in the hands of its connections only: else the
+# silent ones fill up what may be in flight. Far longer than a living server needs, and no greeting is cut off.
+_STUCK_MS = 10_000
+# What a site has no room for comes again at the site's pace and a quarter, so that it may get faster; within so
+# long in any case, for it may be dead now and alive then.
+_SPARE, _LONGEST_MS = 1.25, 60_000.0
 
 
 class Backlog:
     """Counts what waits by site and by domain, of which several may share a site.
 
-    A message is expected from its claim on; it waits once it is signed, until it leaves its lane.
+    A message is expected from its claim on; it waits once its site is known, until it leaves its lane.
     """
 
     def __init__(self, connections: int) -> None:
@@ -36,9 +42,10 @@ class Backlog:
         self._lanes: Counter[str] = Counter()  # by name of the site
         self._pace: dict[str, _Pace] = {}  # by name of the site, while it has a lane
 
-    def lane_opened(self, site: Site) -> None:
+    def lane_opened(self, site: Site, now_ms: int) -> None:
         """There is one more route to the site."""
         self._lanes[site.name] += 1
+        self._pace.setdefault(site.name, _Pace(now_ms))
 
     def lane_closed(self, site: Site) -> None:
         """A route to the site has had nothing to do for a while."""
@@ -53,16 +60,23 @@ class Backlog:
         """A message that was expected has ended without waiting."""
         _less(self._expected, domain)
 
-    def add(self, domain: str, site: Site) -> None:
+    def add(self, domain: str, site: Site, now_ms: int) -> None:
         """A message that was expected waits."""
         self.unexpected(domain)
+        if not self._waiting[site.name] and (pace := self._pace.get(site.name)) is not None:
+            # Nothing had to move before.
+            pace.moved_ms = now_ms
         self._waiting[site.name] += 1
         self._domains[domain] += 1
         self._sites[domain] = site
 
+    def connected(self, site: Site, now_ms: int) -> None:
+        """The site has taken a connection."""
+        self._pace[site.name].moved_ms = now_ms
+
     def took(self, site: Site, now_ms: int) -> None:
         """The site has dealt with a message."""
-        self._pace.setdefault(site.name, _Pace()).count(now_ms)
+        self._pace[site.name].count(now_ms)
 
     def remove(self, domain: str, site: Site) -> None:
         """A message waits no more."""
@@ -84,10 +98,33 @@ class Backlog:
     def is_full(self, site: Site, now_ms: int) -> bool:
         """Whether a site has so much waiting that more of it would only be in the way of others: more than
         what was claimed before one knew."""
+        if self.is_stuck(site, now_ms):
+            return True
         most = max(self._most(site, now_ms), CLAIM_OF_A_DOMAIN)
         return self._waiting[site.name] > 2 * most
 
+    def is_stuck(self, site: Site, now_ms: int) -> bool:
+        """Whether nothing has moved for a while at a site without a rate, which may be slow on purpose."""
+        pace = self._pace.get(site.name)
+        return (
+            pace is not None
+            and self._waiting[site.name] > 0
+            and site.rule.messages_per_second is None
+            and now_ms - pace.moved_ms > _STUCK_MS
+        )
+
+    def appointment(self, site: Site, now_ms: int) -> int:
+        """When a message that a site has no room for is due again (ms): each at a time of its own."""
+        pace = self._pace.get(site.name)
+        if pace is None:
+            return now_ms + round(_AHEAD_MS)
+        between_ms = _AHEAD_MS / (_SPARE * max(1.0, pace.level(now_ms)))
+        pace.booked_ms = min(max(pace.booked_ms, now_ms + _AHEAD_MS) + between_ms, now_ms + _LONGEST_MS)
+        return round(pace.booked_ms)
+
     def _most(self, site: Site, now_ms: int) -> int:
+        if self.is_stuck(site, now_ms):
+            return 0
         connections = self._connections * max(1, self._lanes[site.name])
         most = min(connections, site.rule.connections) * _LEAST_PER_CONNECTION
         if (pace := self._pace.get(site.name)) is not None:
@@ -100,8 +137,10 @@ class Backlog:
 class _Pace:
     """How many messages a site took in about the last _AHEAD_MS: each counts less the longer it is ago."""
 
-    def __init__(self) -> None:
-        self._level, self._at_ms = 0.0, 0
+    def __init__(self, now_ms: int) -> None:
+        self._level, self._at_ms = 0.0, now_ms
+        self.moved_ms = now_ms  # when a connection was opened, or a message dealt with
+        self.booked_ms = 0.0  # the last appointment given
 
     def level(self, now_ms: int) -> float:
         """As it is now."""
@@ -109,7 +148,7 @@ class _Pace:
 
     def count(self, now_ms: int) -> None:
         """One more."""
-        self._level, self._at_ms = self.level(now_ms) + 1.0, now_ms
+        self._level, self._at_ms, self.moved_ms = self.level(now_ms) + 1.0, now_ms, now_ms
 
 
 def _less(counts: Counter[str], key: str) -> int:

@@ -76,6 +76,7 @@ class Deliverer:
             work=lambda lane: DeliveryAgent(lane, connector, limits, clock, settings.idle_seconds).run(),
             may_begin=self._may_begin,
             ended=self._ended,
+            put_off=self._put_off,
             abandoned=self._abandoned,
         )
         self._router = Router(resolver, routed=self._routed, failed=self._refused, dropped=self._leave)
@@ -162,12 +163,9 @@ class Deliverer:
 
     def _routed(self, attempt: Attempt, route: Route) -> None:
         attempt.route = route
-        if self.lanes.is_full(route):
-            # Its domain is another one than those that fill the site.
-            self._settler.settle(attempt, self._settlements.no_room(attempt, self._clock.now_ms()))
-            return
-        # The last call about it was answered by nobody: perhaps because of it.
-        self._sign.add(attempt, doubted=attempt.claimed.hold == SIGNER_AWAY)
+        if self.lanes.enter(attempt):
+            # The last call about it was answered by nobody: perhaps because of it.
+            self._sign.add(attempt, doubted=attempt.claimed.hold == SIGNER_AWAY)
 
     # Sign
 
@@ -192,9 +190,15 @@ class Deliverer:
     # Send
 
     def _may_begin(self, attempt: Attempt) -> bool:
-        """Whether a transaction may begin: neither the validity nor our lease may have ended."""
+        """Whether a transaction may begin: neither the validity nor our lease may have ended, and what comes of
+        it can be written down."""
         claimed, now_ms = attempt.claimed, self._clock.now_ms()
-        return not self._stopping and now_ms < claimed.deadline_ms and now_ms < claimed.leased_until_ms
+        return (
+            not self._stopping
+            and now_ms < claimed.deadline_ms
+            and now_ms < claimed.leased_until_ms
+            and self._settler.writes(claimed.shard)
+        )
 
     def _ended(self, attempt: Attempt, result: Result | None) -> None:
         now_ms = self._clock.now_ms()
@@ -251,6 +255,9 @@ class Deliverer:
 
     # End
 
+    def _put_off(self, attempt: Attempt, due_ms: int) -> None:
+        self._settler.settle(attempt, self._settlements.no_room(attempt, due_ms))
+
     def _hold(self, attempt: Attempt, cause: HoldCause) -> None:
         self._settler.settle(attempt, self._settlements.held(attempt, cause, self._clock.now_ms()))
 
@@ -265,8 +272,7 @@ class Deliverer:
         self.in_flight.discard(attempt)
         self._suspects.discard(attempt)
         self.octets_in_flight -= len(attempt.claimed.content)
-        if not attempt.site:
-            self.lanes.unexpected(attempt)
+        self.lanes.left(attempt)
         self._settled(due_ms)
 
 

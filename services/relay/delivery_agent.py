@@ -87,21 +87,28 @@ class DeliveryAgent:
             self._announced = None
             lane.put_back(job)
             return False
+        valid = asyncio.timeout(max(0.0, (job.claimed.deadline_ms - self._clock.now_ms()) / 1000))
         try:
             if self._session is not None and (not self._session.usable or self._left <= 0):
                 self._announced = None
                 await self._close()
             if self._session is not None:
                 return True
-            self._session = await self._connector.open(lane.route)
+            async with valid:
+                self._session = await self._connector.open(lane.route)
         except AttemptFailed as failed:
             lane.refused(failed, job)
             return False
         except BaseException:
-            lane.abandon(job)
-            raise
+            if not valid.expired():
+                lane.abandon(job)
+                raise
+            # The server takes longer to greet us than the message is valid.
+            self._limits.give_back(lane.site)
+            lane.finish(job, None)
+            return False
         self._left = lane.site.rule.messages_per_connection
-        lane.connected += 1
+        lane.opened()
         return True
 
     async def _close(self) -> None:

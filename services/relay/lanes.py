@@ -26,6 +26,9 @@ _log = Log("relay")
 # Messages that have to wait before one more connection is worth opening: a connection costs about as much
 # as four to six messages over an open one (three round trips more, and a TLS handshake).
 _WORTH_A_CONNECTION = 4
+# Who took a connection so lately takes us: that it refuses one more says nothing about what waits. It is asked
+# again after a pause.
+_LATELY_MS, _PAUSE_SECONDS = 10_000, 1.0
 
 
 class Lanes:
@@ -33,7 +36,8 @@ class Lanes:
 
     `work(lane)` is a delivery agent at work: until nothing waits on its lane any more. `may_begin(job)` is
     asked right before a transaction; `ended(job, result)` is told the result, None when it was not allowed
-    to begin. `abandoned(job)`: a defect of ours; nobody knows what became of it.
+    to begin. `put_off(job, due_ms)`: its site has no room for it. `abandoned(job)`: a defect of ours; nobody
+    knows what became of it.
     """
 
     def __init__(
@@ -45,6 +49,7 @@ class Lanes:
         work: Callable[[Lane], Coroutine[Any, Any, None]],
         may_begin: Callable[[Attempt], bool],
         ended: Callable[[Attempt, Result | None], None],
+        put_off: Callable[[Attempt, int], None],
         abandoned: Callable[[Attempt], None],
     ) -> None:
         """`connections`: to one route at once, from this process."""
@@ -55,40 +60,58 @@ class Lanes:
         self.work = work
         self.may_begin = may_begin
         self.ended = ended
+        self.put_off = put_off
         self.abandoned = abandoned
         self._lanes: dict[str, Lane] = {}
 
     def expect(self, job: Attempt) -> None:
-        """An attempt has begun; it will be added, or it ends without."""
+        """An attempt has begun: it will enter, or it ends without."""
         self.backlog.expect(job.claimed.domain)
 
-    def unexpected(self, job: Attempt) -> None:
-        """An attempt has ended without."""
-        self.backlog.unexpected(job.claimed.domain)
+    def enter(self, job: Attempt) -> bool:
+        """Count an attempt among what waits for its site; False: that has so much waiting that more would only
+        be in the way of others, and it is `put_off`."""
+        site, now_ms = self._site(job), self.clock.now_ms()
+        if self.backlog.is_full(site, now_ms):
+            self.put_off(job, self.backlog.appointment(site, now_ms))
+            return False
+        job.site, job.waits = site.name, True
+        self.backlog.add(job.claimed.domain, site, now_ms)
+        return True
 
     def add(self, job: Attempt) -> None:
-        """Queue a signed attempt on the lane of its route."""
+        """Queue an attempt that has entered, and is signed now, on the lane of its route."""
         route = job.route
         assert route is not None
         lane = self._lanes.get(route.key)
         if lane is None:
-            site = self.limits.rules.site(route.best_host)
-            lane = self._lanes[route.key] = Lane(route, site, self)
-            self.backlog.lane_opened(site)
-        job.site = lane.site.name
-        self.backlog.add(job.claimed.domain, lane.site)
+            lane = self._lanes[route.key] = Lane(route, self._site(job), self)
+            self.backlog.lane_opened(lane.site, self.clock.now_ms())
         lane.add(job)
+
+    def left(self, job: Attempt) -> None:
+        """An attempt has ended, wherever it was. Idempotent for one that went over a lane."""
+        if not job.site:
+            self.backlog.unexpected(job.claimed.domain)
+        else:
+            self.gone(job)
+
+    def gone(self, job: Attempt) -> None:
+        """An attempt waits for its site no more. Idempotent."""
+        if job.waits:
+            job.waits = False
+            self.backlog.remove(job.claimed.domain, self._site(job))
+
+    def _site(self, job: Attempt) -> Site:
+        assert job.route is not None
+        return self.limits.rules.site(job.route.best_host)
 
     def room(self) -> dict[str, int]:
         """How much more of a domain may be claimed, where that is less than CLAIM_OF_A_DOMAIN."""
         return self.backlog.room(self.clock.now_ms())
 
-    def is_full(self, route: Route) -> bool:
-        """Whether the site of a route has so much waiting that more would only be in the way of others."""
-        return self.backlog.is_full(self.limits.rules.site(route.best_host), self.clock.now_ms())
-
     def sweep(self) -> None:
-        """Give back what may not begin any more, wherever it waits."""
+        """Give back what may not begin any more, wherever it waits, and what waits where nothing moves."""
         for lane in list(self._lanes.values()):
             lane.sweep()
 
@@ -118,6 +141,8 @@ class Lane:
         self.connected = 0
         self.agents: set[asyncio.Task[None]] = set()
         self._most_agents = lanes.connections
+        self._connected_ms: int | None = None  # the last time; None: never, so that one at a time is tried
+        self._pausing = False
 
     def add(self, job: Attempt) -> None:
         """Queue a job; wakes an idle connection or opens one more where that is worth it."""
@@ -131,13 +156,29 @@ class Lane:
             self._staff()
 
     def sweep(self) -> None:
-        """Give back what may not begin any more."""
+        """Give back what may not begin any more; where nothing moves, all but what is on a connection."""
+        backlog, now_ms = self._lanes.backlog, self._lanes.clock.now_ms()
+        is_stuck = backlog.is_stuck(self.site, now_ms)
         jobs, self.jobs = self.jobs, deque()
         for job in jobs:
-            if self.may_begin(job):
-                self.jobs.append(job)
-            else:
+            if not self.may_begin(job):
                 self.finish(job, None)
+            elif is_stuck:
+                self._lanes.gone(job)
+                self._lanes.put_off(job, backlog.appointment(self.site, now_ms))
+            else:
+                self.jobs.append(job)
+
+    def opened(self) -> None:
+        """A connection has been opened."""
+        now_ms = self._lanes.clock.now_ms()
+        self.connected += 1
+        self._connected_ms = now_ms
+        self._lanes.backlog.connected(self.site, now_ms)
+        # It takes us: what waits is worth more of them now.
+        wanted = len(self.jobs) // _WORTH_A_CONNECTION
+        for _ in range(wanted - len(self.agents)):
+            self._staff()
 
     def take(self) -> Attempt | None:
         """Take the next job that may begin now; None: there is none, or the site's rate forbids it."""
@@ -159,10 +200,14 @@ class Lane:
     def refused(self, failed: AttemptFailed, job: Attempt) -> None:
         """A connection could not be opened. All that waits for the site shares the result."""
         self._lanes.limits.give_back(self.site)
-        if self.connected:
-            # It takes us, but not over so many connections: the others will see to the job.
+        lately_ms = self._lanes.clock.now_ms() - _LATELY_MS
+        if self.connected or (self._connected_ms is not None and self._connected_ms > lately_ms):
+            # It takes us, but not over so many connections.
             self._most_agents = max(1, len(self.agents) - 1)
             self.jobs.appendleft(job)
+            if not self._pausing:
+                self._pausing = True
+                asyncio.get_running_loop().call_later(_PAUSE_SECONDS, self._go_on)
             return
         waiting, self.jobs = [job, *self.jobs], deque()
         for each in waiting:
@@ -176,17 +221,18 @@ class Lane:
 
     def finish(self, job: Attempt, result: Result | None) -> None:
         """A job leaves the lane."""
-        self._lanes.backlog.remove(job.claimed.domain, self.site)
+        self._lanes.gone(job)
         self._lanes.ended(job, result)
 
     def abandon(self, job: Attempt) -> None:
         """A job is lost to a defect of ours."""
-        self._lanes.backlog.remove(job.claimed.domain, self.site)
+        self._lanes.gone(job)
         self._lanes.abandoned(job)
 
     def _staff(self) -> None:
         """Have one more agent, if there may be one."""
-        if len(self.agents) < self._most_agents:
+        most = 1 if self._connected_ms is None else self._most_agents
+        if len(self.agents) < most and not self._pausing:
             agent = asyncio.get_running_loop().create_task(self._lanes.work(self))
             self.agents.add(agent)
             agent.add_done_callback(self._left)
@@ -197,8 +243,16 @@ class Lane:
             return
         if (error := agent.exception()) is not None:
             _log.error("lane_failed", route=self.route.key, error=repr(error))
+        if not self._pausing:
+            self._see_to_jobs()
+
+    def _go_on(self) -> None:
+        self._pausing = False
+        self._see_to_jobs()
+
+    def _see_to_jobs(self) -> None:
         if self.jobs:
-            # They came while it was closing its connection, and found no room for another one.
+            # They came while an agent was closing its connection, and found no room for another one.
             self._staff()
         elif not self.agents:
             self._lanes.forget(self)

@@ -30,8 +30,6 @@ BOUNCE_AWAY = HoldCause.HOLD_CAUSE_BOUNCE_UNAVAILABLE
 # times with it as the only suspect; a service of ours once among a few, then three times asked about it
 # alone.
 _OWNER_CRASHES, _PEER_CRASHES = 5, 4
-# A domain of a site that is full is looked at again after so long.
-_FULL_SITE_MS = 5_000
 # A key that is missing is told of again after so long.
 _TOLD_AGAIN_MS = 60_000
 
@@ -152,9 +150,9 @@ class Settlements:
         # Should it be another Relay's by now, the fence keeps us out.
         return self.released(attempt, now_ms)
 
-    def no_room(self, attempt: Attempt, now_ms: int) -> Settlement:
-        """Its site has so much waiting that it would only stand in the way."""
-        return _due(attempt, min(now_ms + _FULL_SITE_MS, attempt.claimed.deadline_ms))
+    def no_room(self, attempt: Attempt, due_ms: int) -> Settlement:
+        """Its site has so much waiting that it would only stand in the way; there is room at `due_ms`."""
+        return _due(attempt, min(due_ms, attempt.claimed.deadline_ms))
 
     def released(self, attempt: Attempt, now_ms: int) -> Settlement:
         """It is for whoever comes next."""

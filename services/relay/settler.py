@@ -45,6 +45,11 @@ class Settler:
             writer = self._writers[unit] = _Writer(self._queue, self._settled)
         writer.add(_Ending(attempt, settlement, repeated=False))
 
+    def writes(self, shard: int) -> bool:
+        """Whether the store took what was last settled, as far as we know."""
+        writer = self._writers.get(self._queue.unit(shard))
+        return writer is None or not writer.failing
+
     async def finish(self, seconds: float) -> None:
         """Wait until all is written down, for so long at most."""
         writing = [writer.writing for writer in self._writers.values() if writer.writing is not None]
@@ -61,6 +66,7 @@ class _Writer:
         self._queue = queue
         self._settled = settled
         self._endings: list[_Ending] = []
+        self.failing = False
         self.writing: asyncio.Task[None] | None = None
 
     def add(self, ending: _Ending) -> None:
@@ -73,12 +79,13 @@ class _Writer:
             while self._endings:
                 batch, self._endings = self._endings[:_MOST], self._endings[_MOST:]
                 results = await self._settle(batch)
+                self.failing = all(was_ours is None for was_ours in results)
                 for ending, was_ours in zip(batch, results, strict=True):
                     if was_ours is None:
                         self._endings.append(ending._replace(repeated=True))
                     else:
                         self._written(ending, was_ours)
-                if all(was_ours is None for was_ours in results):
+                if self.failing:
                     await asyncio.sleep(_STORE_AWAY_SECONDS)
         finally:
             self.writing = None

@@ -14,10 +14,12 @@ def site(name: str = "s", *, connections: int = 5, rate: float | None = None) ->
     return Site(name, MxRule(name, (f"*.{name}.example",), connections, 10, rate, "test"))
 
 
-def fill(backlog: Backlog, to: Site, messages: int, domain: str = "b.example") -> None:
+def fill(
+    backlog: Backlog, to: Site, messages: int, domain: str = "b.example", now_ms: int = NOW_MS
+) -> None:
     for _ in range(messages):
         backlog.expect(domain)
-        backlog.add(domain, to)
+        backlog.add(domain, to, now_ms)
 
 
 def pass_through(
@@ -29,7 +31,7 @@ def pass_through(
         now_ms = from_ms + round(number / a_second * 1000)
         backlog.took(to, now_ms)
         backlog.remove("b.example", to)
-        fill(backlog, to, 1)
+        fill(backlog, to, 1, now_ms=now_ms)
     return now_ms
 
 
@@ -55,7 +57,7 @@ def test_connections_to_all_routes_of_a_site_are_kept_busy_as_far_as_its_rule_go
     fill(backlog, to, 1)
 
     for most in (1 * 6, 2 * 6, 3 * 6, 3 * 6):
-        backlog.lane_opened(to)
+        backlog.lane_opened(to, NOW_MS)
         assert backlog.room(NOW_MS) == {"b.example": most - 1}
     for most in (3 * 6, 2 * 6, 1 * 6):
         backlog.lane_closed(to)
@@ -64,6 +66,7 @@ def test_connections_to_all_routes_of_a_site_are_kept_busy_as_far_as_its_rule_go
 
 def test_of_a_fast_site_waits_what_it_takes_in_a_second() -> None:
     backlog, to = Backlog(connections=2), site()
+    backlog.lane_opened(to, NOW_MS)
     fill(backlog, to, 490)
 
     now_ms = pass_through(backlog, to, 5_000, a_second=500)
@@ -73,6 +76,7 @@ def test_of_a_fast_site_waits_what_it_takes_in_a_second() -> None:
 
 def test_a_site_that_slows_down_gets_less() -> None:
     backlog, to = Backlog(connections=2), site()
+    backlog.lane_opened(to, NOW_MS)
     fill(backlog, to, 1)
     now_ms = pass_through(backlog, to, 5_000, a_second=500)
 
@@ -81,12 +85,58 @@ def test_a_site_that_slows_down_gets_less() -> None:
     assert backlog.room(now_ms) == {"b.example": 12 - 1}
 
 
-def test_a_site_that_falls_silent_gets_less() -> None:
+def test_a_site_that_falls_silent_gets_less_and_soon_nothing() -> None:
     backlog, to = Backlog(connections=2), site()
+    backlog.lane_opened(to, NOW_MS)
     fill(backlog, to, 1)
     now_ms = pass_through(backlog, to, 5_000, a_second=500)
 
-    assert backlog.room(now_ms + 10_000) == {"b.example": 12 - 1}
+    assert backlog.room(now_ms + 9_000) == {"b.example": 12 - 1}
+    assert not backlog.is_full(to, now_ms + 9_000)
+    assert backlog.room(now_ms + 10_001) == {"b.example": 0}
+    assert backlog.is_full(to, now_ms + 10_001)
+
+    backlog.connected(to, now_ms + 11_000)
+    assert backlog.room(now_ms + 11_000) == {"b.example": 12 - 1}
+
+
+def test_a_site_that_had_nothing_to_do_or_has_a_rate_is_not_stuck() -> None:
+    backlog, idle, rated = Backlog(connections=2), site("idle"), site("rated", rate=0.01)
+    for to in (idle, rated):
+        backlog.lane_opened(to, NOW_MS)
+    assert not backlog.is_stuck(idle, NOW_MS + 60_000)
+
+    for to in (idle, rated):
+        fill(backlog, to, 1, f"{to.name}.example", NOW_MS + 60_000)
+
+    assert not backlog.is_stuck(idle, NOW_MS + 70_000)
+    assert backlog.is_stuck(idle, NOW_MS + 70_001)
+    assert not backlog.is_stuck(rated, NOW_MS + 900_000)
+
+
+def test_what_has_no_room_comes_again_at_the_pace_of_its_site() -> None:
+    backlog, to = Backlog(connections=2), site()
+    backlog.lane_opened(to, NOW_MS)
+    fill(backlog, to, 1)
+    now_ms = pass_through(backlog, to, 500, a_second=50)
+
+    due = [backlog.appointment(to, now_ms) - now_ms for _ in range(1_000)]
+
+    assert due == sorted(due)
+    assert due[0] == pytest.approx(1_000, abs=20)
+    # What takes 20 s, and a quarter faster.
+    assert due[-1] == pytest.approx(1_000 + 16_000, rel=0.05)
+
+
+def test_what_has_no_room_at_a_dead_site_comes_again_within_a_minute() -> None:
+    backlog, to = Backlog(connections=2), site()
+    backlog.lane_opened(to, NOW_MS)
+    fill(backlog, to, 1)
+
+    due = [backlog.appointment(to, NOW_MS) - NOW_MS for _ in range(1_000)]
+
+    assert due[:3] == [1_800, 2_600, 3_400]
+    assert max(due) == 60_000
 
 
 def test_what_leaves_without_having_been_there_says_nothing_about_a_site() -> None:

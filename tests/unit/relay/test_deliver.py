@@ -22,7 +22,6 @@ from tests.support.clock import START_MS, ManualClock
 from tests.support.eventually import eventually
 from tests.unit.relay.attempts import an_attempt
 
-ROUTE = Route(((10, MxHost("mx.b.example", ("192.0.2.1",))),))
 MIB = 1024 * 1024
 
 
@@ -49,7 +48,10 @@ class Signer:
         )
 
     def known(self, domain: str) -> Route:
-        return ROUTE
+        return Route(((10, MxHost(f"mx.{domain}", ("192.0.2.1",))),))
+
+    def unit(self, shard: int) -> int:
+        return 0
 
     async def sign(self, items: Sequence[SignItem]) -> Sequence[SignResult]:
         self.calls.append(len(items))
@@ -63,7 +65,11 @@ class Signer:
         """Give how many messages each call was about."""
         for number, content in enumerate(contents):
             attempt = an_attempt(
-                f"m{number}", content=content, leased_until_ms=START_MS + 1, deadline_ms=START_MS + 1
+                f"m{number}",
+                content=content,
+                domain=f"b{number % 10}.example",  # no site has more waiting than it may
+                leased_until_ms=START_MS + 1,
+                deadline_ms=START_MS + 1,
             )
             self.deliverer.begin(attempt.claimed)
 

@@ -16,7 +16,7 @@ from services.relay.delivery_agent import DeliveryAgent
 from services.relay.lanes import Lane
 from services.relay.limits import Limits
 from services.relay.transaction import Delivered, Result, Transaction
-from tests.support.clock import ManualClock
+from tests.support.clock import START_MS, ManualClock
 from tests.unit.relay.attempts import an_attempt
 
 MESSAGE = Transaction("from@emta.example", "to@b.example", b"", b"Subject: hi\r\n\r\nhi\r\n", False, False)
@@ -51,12 +51,20 @@ class Jobs:
     connected: int = 0
     finished: list[Attempt] = dataclasses.field(default_factory=list)
     abandoned: list[Attempt] = dataclasses.field(default_factory=list)
+    expired: list[Attempt] = dataclasses.field(default_factory=list)
 
     def take(self) -> Attempt | None:
         return self.jobs.popleft() if self.jobs else None
 
     def may_begin(self, job: Attempt) -> bool:
         return True
+
+    def opened(self) -> None:
+        self.connected += 1
+
+    def finish(self, job: Attempt, result: Result | None) -> None:
+        assert result is None
+        self.expired.append(job)
 
     def done(self, job: Attempt, result: Result | None) -> None:
         self.finished.append(job)
@@ -65,25 +73,40 @@ class Jobs:
         self.abandoned.append(job)
 
 
-async def test_a_job_whose_agent_is_stopped_while_it_hangs_up_is_abandoned_and_not_forgotten() -> None:
-    first, second = an_attempt("m1"), an_attempt("m2")
-    first.transaction = second.transaction = MESSAGE
-    lane, server = Jobs(deque((first, second))), Server()
-
+def an_agent(lane: Jobs, connect: Any) -> DeliveryAgent:
     async def acquire(site: Any) -> Any:
         return SimpleNamespace(valid=lambda now_ms: True, release=lambda: None)
+
+    return DeliveryAgent(
+        cast(Lane, lane),
+        cast(Connector, SimpleNamespace(open=connect)),
+        cast(Limits, SimpleNamespace(acquire=acquire, give_back=lambda site: None)),
+        ManualClock(),
+        idle_seconds=0.0,
+    )
+
+
+async def test_a_job_expires_while_its_connection_is_being_opened() -> None:
+    lane = Jobs(deque((an_attempt("m1", deadline_ms=START_MS + 1),)))
+
+    async def silent(route: Any) -> Server:
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    await an_agent(lane, silent).run()
+
+    assert [job.claimed.message.message_id for job in lane.expired] == ["m1"]
+
+
+async def test_a_job_whose_agent_is_stopped_while_it_hangs_up_is_abandoned_and_not_forgotten() -> None:
+    first, second = (an_attempt(name, deadline_ms=START_MS + 60_000) for name in ("m1", "m2"))
+    first.transaction = second.transaction = MESSAGE
+    lane, server = Jobs(deque((first, second))), Server()
 
     async def connect(route: Any) -> Server:
         return server
 
-    agent = DeliveryAgent(
-        cast(Lane, lane),
-        cast(Connector, SimpleNamespace(open=connect)),
-        cast(Limits, SimpleNamespace(acquire=acquire)),
-        ManualClock(),
-        idle_seconds=0.0,
-    )
-    working = asyncio.create_task(agent.run())
+    working = asyncio.create_task(an_agent(lane, connect).run())
     await server.closing.wait()
     working.cancel()
     with pytest.raises(asyncio.CancelledError):

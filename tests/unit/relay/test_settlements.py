@@ -169,7 +169,7 @@ def test_nothing_waits_longer_than_it_is_valid() -> None:
     settlements, attempt = under(), living(deadline_ms=NOW_MS + 1)
 
     assert settlements.held(attempt, SIGNER_AWAY, NOW_MS).due_ms == NOW_MS + 1
-    assert settlements.no_room(attempt, NOW_MS).due_ms == NOW_MS + 1
+    assert settlements.no_room(attempt, NOW_MS + 60_000).due_ms == NOW_MS + 1
     ended = settlements.held(attempt, SIGNER_AWAY, NOW_MS + 1)
     assert told(ended).failure.cause == FailureCause.FAILURE_CAUSE_EXPIRED
 
