@@ -19,8 +19,8 @@ _LEAST_PER_CONNECTION = 6
 # Of a site with a rate, at most what it takes in so many seconds.
 _WAITING_SECONDS = 30.0
 # A site where nothing has moved for so long keeps what is in the hands of its connections only: else the
-# silent ones fill up what may be in flight. Far longer than a living server needs, and no greeting is cut off.
-_STUCK_MS = 10_000
+# silent ones fill up what may be in flight. What is on a connection is not cut off by it.
+_STUCK_MS = 5_000
 # What a site has no room for comes again at the site's pace and a quarter, so that it may get faster; within so
 # long in any case, for it may be dead now and alive then.
 _SPARE, _LONGEST_MS = 1.25, 60_000.0

@@ -143,6 +143,8 @@ class Dispatcher:
 
     def _appetite(self) -> Appetite | None:
         flying = self._deliverer.in_flight
+        if len(flying) >= self._max_in_flight:
+            self._deliverer.lanes.sweep()
         unsigned = _UNSIGNED_IN_A_FLOOD if self._in_a_flood() else _UNSIGNED
         room = min(self._max_in_flight - len(flying), unsigned - self._deliverer.unsigned)
         messages = min(_CLAIM_MESSAGES, room)

@@ -62,6 +62,9 @@ class Lanes:
         self.ended = ended
         self.put_off = put_off
         self.abandoned = abandoned
+        self.connected_ms: dict[
+            str, int
+        ] = {}  # when a route took a connection, lately: also without a lane
         self._lanes: dict[str, Lane] = {}
 
     def expect(self, job: Attempt) -> None:
@@ -69,8 +72,8 @@ class Lanes:
         self.backlog.expect(job.claimed.domain)
 
     def enter(self, job: Attempt) -> bool:
-        """Count an attempt among what waits for its site; False: that has so much waiting that more would only
-        be in the way of others, and it is `put_off`."""
+        """Count an attempt among what waits for its site; False: that has so much waiting that more would
+        only be in the way of others, and it is `put_off`."""
         site, now_ms = self._site(job), self.clock.now_ms()
         if self.backlog.is_full(site, now_ms):
             self.put_off(job, self.backlog.appointment(site, now_ms))
@@ -114,6 +117,8 @@ class Lanes:
         """Give back what may not begin any more, wherever it waits, and what waits where nothing moves."""
         for lane in list(self._lanes.values()):
             lane.sweep()
+        lately_ms = self.clock.now_ms() - _LATELY_MS
+        self.connected_ms = {key: at_ms for key, at_ms in self.connected_ms.items() if at_ms > lately_ms}
 
     async def close(self) -> None:
         """Close all connections."""
@@ -141,7 +146,7 @@ class Lane:
         self.connected = 0
         self.agents: set[asyncio.Task[None]] = set()
         self._most_agents = lanes.connections
-        self._connected_ms: int | None = None  # the last time; None: never, so that one at a time is tried
+        self._takes_us = route.key in lanes.connected_ms  # until then one connection at a time is tried
         self._pausing = False
 
     def add(self, job: Attempt) -> None:
@@ -173,7 +178,8 @@ class Lane:
         """A connection has been opened."""
         now_ms = self._lanes.clock.now_ms()
         self.connected += 1
-        self._connected_ms = now_ms
+        self._takes_us = True
+        self._lanes.connected_ms[self.route.key] = now_ms
         self._lanes.backlog.connected(self.site, now_ms)
         # It takes us: what waits is worth more of them now.
         wanted = len(self.jobs) // _WORTH_A_CONNECTION
@@ -201,7 +207,7 @@ class Lane:
         """A connection could not be opened. All that waits for the site shares the result."""
         self._lanes.limits.give_back(self.site)
         lately_ms = self._lanes.clock.now_ms() - _LATELY_MS
-        if self.connected or (self._connected_ms is not None and self._connected_ms > lately_ms):
+        if self.connected or self._lanes.connected_ms.get(self.route.key, 0) > lately_ms:
             # It takes us, but not over so many connections.
             self._most_agents = max(1, len(self.agents) - 1)
             self.jobs.appendleft(job)
@@ -231,7 +237,7 @@ class Lane:
 
     def _staff(self) -> None:
         """Have one more agent, if there may be one."""
-        most = 1 if self._connected_ms is None else self._most_agents
+        most = self._most_agents if self._takes_us else 1
         if len(self.agents) < most and not self._pausing:
             agent = asyncio.get_running_loop().create_task(self._lanes.work(self))
             self.agents.add(agent)
