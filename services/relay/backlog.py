@@ -21,9 +21,9 @@ _WAITING_SECONDS = 30.0
 # A site where nothing has moved for so long keeps what is in the hands of its connections only: else the
 # silent ones fill up what may be in flight. What is on a connection is not cut off by it.
 _STUCK_MS = 5_000
-# What a site has no room for comes again at the site's pace and a quarter, so that it may get faster; within so
+# What a site has no room for comes again at twice its pace, so that it may get faster; within so
 # long in any case, for it may be dead now and alive then.
-_SPARE, _LONGEST_MS = 1.25, 60_000.0
+_SPARE, _LONGEST_MS = 2.0, 60_000.0
 
 
 class Backlog:
@@ -118,7 +118,7 @@ class Backlog:
         pace = self._pace.get(site.name)
         if pace is None:
             return now_ms + round(_AHEAD_MS)
-        between_ms = _AHEAD_MS / (_SPARE * max(1.0, pace.level(now_ms)))
+        between_ms = _AHEAD_MS / (_SPARE * max(1, self._most(site, now_ms)))
         pace.booked_ms = min(max(pace.booked_ms, now_ms + _AHEAD_MS) + between_ms, now_ms + _LONGEST_MS)
         return round(pace.booked_ms)
 

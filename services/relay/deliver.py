@@ -190,8 +190,8 @@ class Deliverer:
     # Send
 
     def _may_begin(self, attempt: Attempt) -> bool:
-        """Whether a transaction may begin: neither the validity nor our lease may have ended, and what comes of
-        it can be written down."""
+        """Whether a transaction may begin: neither the validity nor our lease may have ended, and what
+        comes of it can be written down."""
         claimed, now_ms = attempt.claimed, self._clock.now_ms()
         return (
             not self._stopping

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
+from emta.bounce.v1.smtp_reply_pb2 import FailureKind, SmtpPhase
 from services.chassis.clock import Clock
 from services.chassis.telemetry import begin_span
 from services.relay.attempt import Attempt
@@ -12,7 +13,10 @@ from services.relay.lanes import Lane
 from services.relay.limits import Limits, Slot
 from services.relay.replies import AttemptFailed
 from services.relay.session import Session
-from services.relay.transaction import Refused, Transaction
+from services.relay.transaction import Refused, Result, Transaction
+
+# "Service not available, closing transmission channel" (RFC 5321 section 4.2.3).
+_CLOSING = 421
 
 
 class DeliveryAgent:
@@ -146,6 +150,10 @@ class DeliveryAgent:
         if isinstance(result, Refused):
             span.set(smtp__code=result.reply.code)
         span.end()
+        if announced and _hung_up(result):
+            # On the message before, not on this one.
+            lane.put_back(job)
+            return
         lane.done(job, result)
 
     def _following(self) -> Transaction | None:
@@ -153,3 +161,11 @@ class DeliveryAgent:
         if self._left > 0:
             self._announced = self._lane.take()
         return self._announced.transaction if self._announced is not None else None
+
+
+def _hung_up(result: Result | None) -> bool:
+    """Whether a server closed the connection in place of an answer to MAIL: some take few messages."""
+    if not isinstance(result, Refused) or result.reply.phase != SmtpPhase.SMTP_PHASE_MAIL:
+        return False
+    lost = FailureKind.FAILURE_KIND_CONNECTION_LOST
+    return result.reply.failure == lost or result.reply.code == _CLOSING

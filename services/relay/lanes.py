@@ -26,8 +26,8 @@ _log = Log("relay")
 # Messages that have to wait before one more connection is worth opening: a connection costs about as much
 # as four to six messages over an open one (three round trips more, and a TLS handshake).
 _WORTH_A_CONNECTION = 4
-# Who took a connection so lately takes us: that it refuses one more says nothing about what waits. It is asked
-# again after a pause.
+# Who took a connection so lately takes us: that it refuses one more says nothing about what waits. It is
+# asked again after a pause.
 _LATELY_MS, _PAUSE_SECONDS = 10_000, 1.0
 
 
@@ -36,8 +36,8 @@ class Lanes:
 
     `work(lane)` is a delivery agent at work: until nothing waits on its lane any more. `may_begin(job)` is
     asked right before a transaction; `ended(job, result)` is told the result, None when it was not allowed
-    to begin. `put_off(job, due_ms)`: its site has no room for it. `abandoned(job)`: a defect of ours; nobody
-    knows what became of it.
+    to begin. `put_off(job, due_ms)`: its site has no room for it. `abandoned(job)`: a defect of ours;
+    nobody knows what became of it.
     """
 
     def __init__(

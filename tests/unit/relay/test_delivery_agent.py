@@ -10,12 +10,13 @@ from typing import Any, cast
 
 import pytest
 
+from emta.bounce.v1.smtp_reply_pb2 import FailureKind, SmtpPhase, SmtpReply
 from services.relay.attempt import Attempt
 from services.relay.connector import Connector
 from services.relay.delivery_agent import DeliveryAgent
 from services.relay.lanes import Lane
 from services.relay.limits import Limits
-from services.relay.transaction import Delivered, Result, Transaction
+from services.relay.transaction import Delivered, Refused, Result, Transaction
 from tests.support.clock import START_MS, ManualClock
 from tests.unit.relay.attempts import an_attempt
 
@@ -48,6 +49,7 @@ class Jobs:
         default_factory=lambda: SimpleNamespace(rule=SimpleNamespace(messages_per_connection=100))
     )
     route: Any = None
+    idle: set[asyncio.Future[None]] = dataclasses.field(default_factory=set)
     connected: int = 0
     finished: list[Attempt] = dataclasses.field(default_factory=list)
     abandoned: list[Attempt] = dataclasses.field(default_factory=list)
@@ -65,6 +67,9 @@ class Jobs:
     def finish(self, job: Attempt, result: Result | None) -> None:
         assert result is None
         self.expired.append(job)
+
+    def put_back(self, job: Attempt) -> None:
+        self.jobs.appendleft(job)
 
     def done(self, job: Attempt, result: Result | None) -> None:
         self.finished.append(job)
@@ -84,6 +89,49 @@ def an_agent(lane: Jobs, connect: Any) -> DeliveryAgent:
         ManualClock(),
         idle_seconds=0.0,
     )
+
+
+class Hasty:
+    """Takes one message a connection, and hangs up on the next one, with a word or without."""
+
+    def __init__(self, last_word: SmtpReply) -> None:
+        self._last_word = last_word
+        self._messages = 0
+        self.usable = True
+
+    async def send(self, message: Transaction, following: Any, may_end: Any) -> Result:
+        self._messages += 1
+        if self._messages > 1:
+            self.usable = False
+            return Refused(self._last_word)
+        following()
+        return DELIVERED
+
+    async def close(self) -> None:
+        pass
+
+
+@pytest.mark.parametrize(
+    "last_word",
+    [
+        SmtpReply(phase=SmtpPhase.SMTP_PHASE_MAIL, failure=FailureKind.FAILURE_KIND_CONNECTION_LOST),
+        SmtpReply(phase=SmtpPhase.SMTP_PHASE_MAIL, code=421, text="enough"),
+    ],
+)
+async def test_a_message_that_a_server_hung_up_on_goes_over_a_new_connection(last_word: SmtpReply) -> None:
+    jobs = [an_attempt(f"m{number}", deadline_ms=START_MS + 60_000) for number in range(4)]
+    for job in jobs:
+        job.transaction = MESSAGE._replace(rcpt_to=job.claimed.message.message_id)
+    lane, opened = Jobs(deque(jobs)), []
+
+    async def connect(route: Any) -> Hasty:
+        opened.append(Hasty(last_word))
+        return opened[-1]
+
+    await an_agent(lane, connect).run()
+
+    assert lane.finished == jobs
+    assert len(opened) == 4
 
 
 async def test_a_job_expires_while_its_connection_is_being_opened() -> None:
