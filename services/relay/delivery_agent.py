@@ -133,6 +133,7 @@ class DeliveryAgent:
             if announced:
                 await self._close()
             return
+        is_first = self._left == lane.site.rule.messages_per_connection
         self._left -= 1
         span = begin_span("relay", "smtp.transaction", job.traceparent)
         try:
@@ -150,8 +151,8 @@ class DeliveryAgent:
         if isinstance(result, Refused):
             span.set(smtp__code=result.reply.code)
         span.end()
-        if announced and _hung_up(result):
-            # On the message before, not on this one.
+        if not is_first and _hung_up(result):
+            # After the message before; this one has not begun.
             lane.put_back(job)
             return
         lane.done(job, result)

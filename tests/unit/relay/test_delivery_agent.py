@@ -94,8 +94,9 @@ def an_agent(lane: Jobs, connect: Any) -> DeliveryAgent:
 class Hasty:
     """Takes one message a connection, and hangs up on the next one, with a word or without."""
 
-    def __init__(self, last_word: SmtpReply) -> None:
+    def __init__(self, last_word: SmtpReply, *, pipelines: bool) -> None:
         self._last_word = last_word
+        self._pipelines = pipelines
         self._messages = 0
         self.usable = True
 
@@ -104,13 +105,15 @@ class Hasty:
         if self._messages > 1:
             self.usable = False
             return Refused(self._last_word)
-        following()
+        if self._pipelines:
+            following()
         return DELIVERED
 
     async def close(self) -> None:
         pass
 
 
+@pytest.mark.parametrize("pipelines", [True, False])
 @pytest.mark.parametrize(
     "last_word",
     [
@@ -118,14 +121,16 @@ class Hasty:
         SmtpReply(phase=SmtpPhase.SMTP_PHASE_MAIL, code=421, text="enough"),
     ],
 )
-async def test_a_message_that_a_server_hung_up_on_goes_over_a_new_connection(last_word: SmtpReply) -> None:
+async def test_a_message_that_a_server_hung_up_on_goes_over_a_new_connection(
+    last_word: SmtpReply, pipelines: bool
+) -> None:
     jobs = [an_attempt(f"m{number}", deadline_ms=START_MS + 60_000) for number in range(4)]
     for job in jobs:
         job.transaction = MESSAGE._replace(rcpt_to=job.claimed.message.message_id)
     lane, opened = Jobs(deque(jobs)), []
 
     async def connect(route: Any) -> Hasty:
-        opened.append(Hasty(last_word))
+        opened.append(Hasty(last_word, pipelines=pipelines))
         return opened[-1]
 
     await an_agent(lane, connect).run()
