@@ -41,6 +41,7 @@ class Backlog:
         self._domains: Counter[str] = Counter()
         self._lanes: Counter[str] = Counter()  # by name of the site
         self._pace: dict[str, _Pace] = {}  # by name of the site, while it has a lane
+        self._turn = 0  # which domain of a stuck site is looked at
 
     def lane_opened(self, site: Site, now_ms: int) -> None:
         """There is one more route to the site."""
@@ -93,6 +94,11 @@ class Backlog:
             coming[site.name] += self._expected[domain]
         for domain, site in self._sites.items():
             room[domain] = self._most(site, now_ms) - self._waiting[site.name] - coming[site.name]
+        stuck = [domain for domain, site in self._sites.items() if self.is_stuck(site, now_ms)]
+        if stuck:
+            # One after the other, so that what expires meanwhile is found.
+            self._turn += 1
+            room[stuck[self._turn % len(stuck)]] = 1
         return {domain: max(0, left) for domain, left in room.items() if left < CLAIM_OF_A_DOMAIN}
 
     def is_full(self, site: Site, now_ms: int) -> bool:
