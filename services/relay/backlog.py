@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import random
 from collections import Counter
 
 from services.relay.mx_rules import Site
@@ -21,9 +22,9 @@ _WAITING_SECONDS = 30.0
 # A site where nothing has moved for so long keeps what is in the hands of its connections only: else the
 # silent ones fill up what may be in flight. What is on a connection is not cut off by it.
 _STUCK_MS = 5_000
-# What a site has no room for comes again at twice its pace, so that it may get faster; within so
-# long in any case, for it may be dead now and alive then.
-_SPARE, _LONGEST_MS = 2.0, 60_000.0
+# What a site has no room for comes again at twice its pace, so that it may get faster; what waits because
+# it is stuck, within a quarter of the time for which it is: by so much it is late at most. Within a minute.
+_SPARE, _OF_THE_OUTAGE, _LONGEST_MS = 2.0, 0.25, 60_000.0
 
 
 class Backlog:
@@ -124,6 +125,10 @@ class Backlog:
         pace = self._pace.get(site.name)
         if pace is None:
             return now_ms + round(_AHEAD_MS)
+        if self.is_stuck(site, now_ms):
+            # As after any outage: the longer it lasts the later, and not all at once.
+            longest_ms = max(_AHEAD_MS, (now_ms - pace.moved_ms) * _OF_THE_OUTAGE)
+            return now_ms + round(min(longest_ms, _LONGEST_MS) * random.uniform(0.5, 1.0))
         between_ms = _AHEAD_MS / (_SPARE * max(1, self._most(site, now_ms)))
         pace.booked_ms = min(max(pace.booked_ms, now_ms + _AHEAD_MS) + between_ms, now_ms + _LONGEST_MS)
         return round(pace.booked_ms)

@@ -111,6 +111,10 @@ class Deliverer:
         """Messages that the Signer has been asked about, and has not answered."""
         return self._sign.waiting
 
+    def records(self, shard: int) -> bool:
+        """Whether the store takes what becomes of messages of a shard."""
+        return self._settler.writes(shard)
+
     @property
     def has_suspect(self) -> bool:
         """Whether a message is at hand whose owners died more than once."""
@@ -197,7 +201,7 @@ class Deliverer:
             not self._stopping
             and now_ms < claimed.deadline_ms
             and now_ms < claimed.leased_until_ms
-            and self._settler.writes(claimed.shard)
+            and self.records(claimed.shard)
         )
 
     def _ended(self, attempt: Attempt, result: Result | None) -> None:

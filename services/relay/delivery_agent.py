@@ -9,7 +9,7 @@ from services.chassis.clock import Clock
 from services.chassis.telemetry import begin_span
 from services.relay.attempt import Attempt
 from services.relay.connector import Connector
-from services.relay.lanes import Lane
+from services.relay.lane import Lane
 from services.relay.limits import Limits, Slot
 from services.relay.replies import AttemptFailed
 from services.relay.session import Session

@@ -129,8 +129,10 @@ class Dispatcher:
                 return next_look_ms
             if not shards:
                 continue
-            # What cannot be recorded as it should be is not begun.
-            recordable = await self._queue.replicated(shards)
+            # What cannot be recorded as it should be is not begun; and claimed before it is written, what
+            # has ended would come back as an orphan.
+            replicated = await self._queue.replicated(shards)
+            recordable = [shard for shard in replicated if self._deliverer.records(shard)]
             now_ms = self._clock.now_ms()
             claim = await self._queue.claim(recordable, now_ms, now_ms + self._lease_ms, appetite)
             for claimed in claim.messages:

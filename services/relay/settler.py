@@ -80,11 +80,15 @@ class _Writer:
                 batch, self._endings = self._endings[:_MOST], self._endings[_MOST:]
                 results = await self._settle(batch)
                 self.failing = all(was_ours is None for was_ours in results)
+                again = []
                 for ending, was_ours in zip(batch, results, strict=True):
                     if was_ours is None:
-                        self._endings.append(ending._replace(repeated=True))
+                        again.append(ending._replace(repeated=True))
                     else:
                         self._written(ending, was_ours)
+                # What was delivered before the store went away comes before what is given back since. A few
+                # among others are a defect, and hold up nobody.
+                self._endings = again + self._endings if self.failing else self._endings + again
                 if self.failing:
                     await asyncio.sleep(_STORE_AWAY_SECONDS)
         finally:

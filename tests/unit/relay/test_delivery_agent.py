@@ -14,7 +14,7 @@ from emta.bounce.v1.smtp_reply_pb2 import FailureKind, SmtpPhase, SmtpReply
 from services.relay.attempt import Attempt
 from services.relay.connector import Connector
 from services.relay.delivery_agent import DeliveryAgent
-from services.relay.lanes import Lane
+from services.relay.lane import Lane
 from services.relay.limits import Limits
 from services.relay.transaction import Delivered, Refused, Result, Transaction
 from tests.support.clock import START_MS, ManualClock
