@@ -115,3 +115,20 @@ async def test_a_defect_in_one_holds_up_no_other() -> None:
     store.poison = "c"
     store.end("a", "b", "c", "d")
     await store.until_told("a", "b", "d")
+
+
+async def test_what_had_ended_before_the_store_went_away_is_written_before_what_ended_since() -> None:
+    store = Store()
+    store.failure = ConnectionError("away")
+    store.end("a", "b")
+
+    async def tried() -> bool:
+        return len(store.calls) > 0 and not store.settler.writes(0)
+
+    await eventually(tried, "the store to be away")
+    store.end("c")
+    store.failure = None
+    await store.until_told("a", "b", "c")
+
+    assert store.told == ["a", "b", "c"]
+    assert store.settler.writes(0)
