@@ -15,7 +15,7 @@ from pydantic_settings import BaseSettings
 
 from emta.cli.console import ClientSettings
 from services.bounce.settings import BounceSettings
-from services.chassis.settings import rule_of
+from services.chassis.settings import meaning, shown_value
 from services.feedback.settings import FeedbackSettings
 from services.relay.settings import RelaySettings
 from services.signer.settings import SignerSettings
@@ -48,11 +48,8 @@ def _default(field: FieldInfo) -> str:
         return "required"
     if isinstance(value, SecretStr):
         value = value.get_secret_value()
-    if isinstance(value, (list, tuple)):
-        value = ",".join(str(item) for item in value)
-    if isinstance(value, bool):
-        value = str(value).lower()
-    return "" if value in (None, "") else f"`{value}`"
+    shown = shown_value(value)
+    return f"`{shown}`" if shown else ""
 
 
 def page() -> str:
@@ -62,10 +59,8 @@ def page() -> str:
         prefix = settings.model_config["env_prefix"]
         lines += [f"## {title}", "", "| Name | Default | Meaning |", "|---|---|---|"]
         for name, field in settings.model_fields.items():
-            rule = rule_of(field)
-            meaning = f"{field.description or ''}{f' ({rule})' if rule else ''}"
-            meaning = meaning.replace("|", "\\|").replace("\n", " ")
-            lines.append(f"| `{prefix}{name.upper()}` | {_default(field)} | {meaning} |")
+            text = meaning(field).replace("|", "\\|").replace("\n", " ")
+            lines.append(f"| `{prefix}{name.upper()}` | {_default(field)} | {text} |")
         lines.append("")
     return "\n".join(lines)
 

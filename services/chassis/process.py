@@ -70,11 +70,9 @@ def main(
     provider = telemetry.setup(name)
     try:
         run(_serve(name, settings, supervise(settings) or app(settings)))
-    except RedisError as error:
-        print(f"{name}: the store (EMTA_{name.upper()}_REDIS_URL): {in_words(error)}", file=sys.stderr)
-        raise SystemExit(EXIT_FAILED) from None
-    except (StoreError, OSError, Problem) as error:
-        print(f"{name}: {in_words(error)}", file=sys.stderr)
+    except (StoreError, OSError, RedisError, Problem) as error:
+        store = f"the store (EMTA_{name.upper()}_REDIS_URL): " if isinstance(error, RedisError) else ""
+        print(f"{name}: {store}{in_words(error)}", file=sys.stderr)
         raise SystemExit(EXIT_FAILED) from None
     finally:
         telemetry.shut_down(provider)

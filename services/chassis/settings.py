@@ -189,19 +189,31 @@ def describe(cls: type[ServiceSettings]) -> str:
     prefix = str(cls.model_config["env_prefix"])
     lines = []
     for name, field in cls.model_fields.items():
-        default = field.get_default(call_default_factory=True)
-        shown = ",".join(default) if isinstance(default, tuple) else default
-        shown = str(shown).lower() if isinstance(shown, bool) else shown
-        lines.append(f"  {prefix}{name.upper()}" + ("" if shown in (None, "") else f" [{shown}]"))
-        rule = rule_of(field)
-        text = f"{field.description} ({rule})" if rule else str(field.description)
+        shown = shown_value(field.get_default(call_default_factory=True))
+        lines.append(f"  {prefix}{name.upper()}" + (f" [{shown}]" if shown else ""))
+        indent = " " * 6
         lines += textwrap.wrap(
-            text, 80, initial_indent=" " * 6, subsequent_indent=" " * 6, break_on_hyphens=False
+            meaning(field), 80, initial_indent=indent, subsequent_indent=indent, break_on_hyphens=False
         )
     return "\n".join(lines)
 
 
-def rule_of(field: FieldInfo) -> str:
+def shown_value(value: Any) -> str:
+    """Give a value as it is written in the environment; "": there is none."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, tuple):
+        return ",".join(map(str, value))
+    return "" if value is None else str(value)
+
+
+def meaning(field: FieldInfo) -> str:
+    """Say what a setting is for, and what its value may be."""
+    rule = _rule(field)
+    return f"{field.description} ({rule})" if rule else str(field.description or "")
+
+
+def _rule(field: FieldInfo) -> str:
     """Say what a value may be: the words or the numbers that are allowed; "": the meaning says it."""
     if get_origin(field.annotation) is Literal:
         *words, last = get_args(field.annotation)

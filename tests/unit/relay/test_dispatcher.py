@@ -44,6 +44,9 @@ class Deep:
     def __init__(self) -> None:
         self.asked: list[int] = []
 
+    async def was_asked(self, times: int) -> bool:
+        return len(self.asked) >= times
+
     async def replicated(self, shards: Sequence[int]) -> Sequence[int]:
         return shards
 
@@ -54,37 +57,38 @@ class Deep:
         return Claim([], None)
 
 
+def a_deliverer(unsigned: int, room: dict[str, int]) -> Any:
+    """With nothing at hand but what waits for the Signer."""
+    return SimpleNamespace(
+        in_flight=(),
+        octets_in_flight=0,
+        unsigned=unsigned,
+        records=lambda shard: True,
+        has_suspect=False,
+        lanes=SimpleNamespace(room=lambda: room),
+        stop=lambda: None,
+    )
+
+
 async def test_claims_are_what_two_calls_to_the_signer_carry_and_in_a_flood_one(
     clock: ManualClock,
 ) -> None:
-    store, flood = Deep(), [True]
-    parts: Any = SimpleNamespace(
-        in_flight=(),
-        octets_in_flight=0,
-        unsigned=70,
-        records=lambda shard: True,
-        has_suspect=False,
-        lanes=SimpleNamespace(room=dict),
-        stop=lambda: None,
-    )
+    store, flood, parts = Deep(), [True], a_deliverer(70, {})
     dispatcher = a_dispatcher(store, clock, parts, in_a_flood=lambda: flood[0])
 
-    async def asked(times: int) -> bool:
-        return len(store.asked) >= times
-
     async with dispatcher.running():
-        await eventually(lambda: asked(1), "the first claim")
+        await eventually(lambda: store.was_asked(1), "the first claim")
         parts.unsigned = 100
         dispatcher.accepted()
         await eventually(lambda: _is(dispatcher._sated), "a look without a claim")
         parts.unsigned = 10
         dispatcher.has_room()
-        await eventually(lambda: asked(2), "a claim when some are signed")
+        await eventually(lambda: store.was_asked(2), "a claim when some are signed")
 
         flood[0] = False
         parts.unsigned = 100
         dispatcher.accepted()
-        await eventually(lambda: asked(3), "a claim when the flood is over")
+        await eventually(lambda: store.was_asked(3), "a claim when the flood is over")
 
     assert store.asked == [30, 90, 100]
 
@@ -93,26 +97,14 @@ async def test_when_sites_that_were_full_take_messages_one_look_gathers_their_ro
     clock: ManualClock,
 ) -> None:
     store = Deep()
-    parts: Any = SimpleNamespace(
-        in_flight=(),
-        octets_in_flight=0,
-        unsigned=0,
-        records=lambda shard: True,
-        has_suspect=False,
-        lanes=SimpleNamespace(room=lambda: {"full.example": 0}),
-        stop=lambda: None,
-    )
-    dispatcher = a_dispatcher(store, clock, parts)
-
-    async def asked(times: int) -> bool:
-        return len(store.asked) >= times
+    dispatcher = a_dispatcher(store, clock, a_deliverer(0, {"full.example": 0}))
 
     async with dispatcher.running():
-        await eventually(lambda: asked(1), "the first claim")
+        await eventually(lambda: store.was_asked(1), "the first claim")
         for _ in range(5):
             dispatcher.has_room()
         assert not dispatcher._wake.is_set()
-        await eventually(lambda: asked(2), "a claim for what has become free")
+        await eventually(lambda: store.was_asked(2), "a claim for what has become free")
 
     assert len(store.asked) == 2
 
