@@ -79,7 +79,6 @@ class _Writer:
             while self._endings:
                 batch, self._endings = self._endings[:_MOST], self._endings[_MOST:]
                 results = await self._settle(batch)
-                self.failing = all(was_ours is None for was_ours in results)
                 again = []
                 for ending, was_ours in zip(batch, results, strict=True):
                     if was_ours is None:
@@ -89,7 +88,7 @@ class _Writer:
                 # What was delivered before the store went away comes before what is given back since. A few
                 # among others are a defect, and hold up nobody.
                 self._endings = again + self._endings if self.failing else self._endings + again
-                if self.failing:
+                if len(again) == len(batch):
                     await asyncio.sleep(_STORE_AWAY_SECONDS)
         finally:
             self.writing = None
@@ -97,14 +96,18 @@ class _Writer:
     async def _settle(self, batch: Sequence[_Ending]) -> Sequence[bool | None]:
         """Give per ending whether the lease was still ours; None: it has to be written down again."""
         try:
-            return await self._queue.settle([ending.settlement for ending in batch])
+            results = await self._queue.settle([ending.settlement for ending in batch])
+            self.failing = all(was_ours is None for was_ours in results)
+            return results
         except RedisError as error:
             _log.warning("store_away", error=repr(error))
+            self.failing = True
             return [None] * len(batch)
         except Exception as error:
             if len(batch) == 1:
                 message = batch[0].attempt.claimed.message.message_id
                 _log.error("not_settled", message=message, error=repr(error))
+                self.failing = False
                 return [None]
         # A defect in one of them must not hold up the others.
         half = len(batch) // 2

@@ -132,3 +132,19 @@ async def test_what_had_ended_before_the_store_went_away_is_written_before_what_
 
     assert store.told == ["a", "b", "c"]
     assert store.settler.writes(0)
+
+
+async def test_a_defect_that_is_alone_does_not_look_like_a_store_that_is_away() -> None:
+    """Else nothing would begin any more, and it would stay alone."""
+    store = Store()
+    store.poison = "p"
+    store.end("p")
+
+    async def tried_again() -> bool:
+        return len(store.calls) > 1
+
+    await eventually(tried_again, "it to be tried again")
+
+    assert store.settler.writes(0)
+    store.poison = ""
+    await store.until_told("p")
